@@ -17,10 +17,10 @@ from zoo.config.errors import ConfigError
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import named_file, read_yaml, suggest, unknown, validate
 from zoo.models.card import MOST_ENTRIES, ModelCard
-from zoo.models.catalog import check_phases, merge
+from zoo.models.catalog import check_phases, check_preprocessing, merge
 from zoo.models.metrics import MetricName
 from zoo.models.recipe import Epochs, Recipe
-from zoo.models.registry import complete_params, get_builder
+from zoo.models.registry import Unfrozen, complete_params, get_builder
 
 _LISTED = 12
 TUNERS = ("random", "bayesian", "hyperband", "grid")
@@ -202,12 +202,12 @@ class SearchSpace(Strict):
             raise ConfigError(f"{where}: unknown class '{measure.of_class}'. {suggest(measure.of_class, classes)}")
         return self.model_copy(update={"objective": key})
 
-    def unfrozen(self, base: ModelCard) -> tuple[int, ...]:
-        """The numbers of unfrozen layers that trials of `base` may have; empty if the space does not vary them."""
+    def unfrozen(self, base: ModelCard) -> tuple[Unfrozen, ...]:
+        """The unfrozen layers that trials of `base` may have; empty if the space does not vary them."""
         unfreeze = get_builder(base.model.builder).unfreeze
         parameter = None if unfreeze is None else self.parameters.get(f"model.{unfreeze.parameter}")
         options = () if parameter is None else parameter.options()[:MOST_ENTRIES]
-        return tuple(value for value in options if isinstance(value, int))
+        return tuple(value for value in options if isinstance(value, int | str))
 
 
 def load_space(name: str) -> SearchSpace:
@@ -275,6 +275,7 @@ def trial_card(base: ModelCard, values: Mapping[str, Any], name: str | None = No
     card = validate(ModelCard, data, where)
     params = complete_params(card.model.builder, card.model.params, f"{where}: model")
     check_phases(card, where)
+    check_preprocessing(card, where)
     return card.model_copy(update={"model": card.model.model_copy(update=params)})
 
 

@@ -26,6 +26,7 @@ from benchmark.training.frozen.methods import PrefixMethod, PrefixTrial
 from benchmark.training.probe_facts import ProbeFacts
 from zoo.config.strict import Strict
 from zoo.models.card import ModelCard
+from zoo.models.registry import Unfrozen
 
 SEMANTICS = 4
 """Raised when the same specification would give another result."""
@@ -252,7 +253,7 @@ class Job:
         spec: The run.
         folder: The folder of prepared pixels.
         split: Facts about their split.
-        also_unfrozen: Numbers of unfrozen layers of other runs that will use the same features.
+        also_unfrozen: Unfrozen layers of other runs that will use the same features.
         trial: What chooses the method for frozen layers if the protocol leaves it open.
         registration: Digest of the registration that contains the run.
     """
@@ -260,7 +261,7 @@ class Job:
     spec: RunSpec
     folder: Path
     split: SplitFacts
-    also_unfrozen: tuple[int, ...] = ()
+    also_unfrozen: tuple[Unfrozen, ...] = ()
     trial: PrefixTrial | PrefixMethod | None = None
     registration: str | None = None
 

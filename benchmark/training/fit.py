@@ -25,7 +25,7 @@ from benchmark.training.targets import balanced_class_weights, targets_of
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard, recipe_problem
 from zoo.models.recipe import EarlyStopping, Loss, ProbeRecipe, Recipe
-from zoo.models.registry import get_builder, outputs_for
+from zoo.models.registry import Unfrozen, get_builder, outputs_for
 
 Row = dict[str, float | int | str]
 
@@ -85,13 +85,13 @@ class FeatureOptions:
     Attributes:
         bank: The storage of features.
         methods: The methods that may compute them.
-        also_unfrozen: The numbers of unfrozen layers in other runs of this base. The features that those runs need are
+        also_unfrozen: The unfrozen layers in other runs of this base. The features that those runs need are
             stored on the way.
     """
 
     bank: Bank
     methods: AllowedMethods = FILTERED
-    also_unfrozen: tuple[int, ...] = ()
+    also_unfrozen: tuple[Unfrozen, ...] = ()
 
 
 @dataclass
@@ -336,11 +336,11 @@ def _phases(recipe: Recipe, seed: int, views: int | None) -> list[_Phase]:
     return phases
 
 
-def _unfrozen(card: ModelCard) -> int:
+def _unfrozen(card: ModelCard) -> Unfrozen:
     return get_builder(card.model.builder).unfrozen(card.model.params)
 
 
-def _unfreeze(card: ModelCard, built: FlatModel, layers: int) -> None:
+def _unfreeze(card: ModelCard, built: FlatModel, layers: Unfrozen) -> None:
     unfreeze = get_builder(card.model.builder).unfreeze
     if unfreeze is not None:
         unfreeze.apply(built.original, layers)
@@ -365,7 +365,7 @@ def _trainable(built: FlatModel) -> tuple[int, int]:
     return layers, sum(math.prod(weight.shape) for weight in built.original.trainable_variables)
 
 
-def _prefix_ends(card: ModelCard, built: FlatModel, also_unfrozen: Sequence[int]) -> list[str]:
+def _prefix_ends(card: ModelCard, built: FlatModel, also_unfrozen: Sequence[Unfrozen]) -> list[str]:
     """Return where the frozen prefix ends with the card's own number of unfrozen layers, and with the others.
 
     Raises:
@@ -373,7 +373,7 @@ def _prefix_ends(card: ModelCard, built: FlatModel, also_unfrozen: Sequence[int]
     """
     ends: list[str] = []
     before = _trainable(built)
-    for layers in sorted({_unfrozen(card), *also_unfrozen} - {0}):
+    for layers in sorted({_unfrozen(card), *also_unfrozen} - {0}, key=str):
         flags = built.trainable_flags()
         _unfreeze(card, built, layers)
         if layers == _unfrozen(card):

@@ -81,7 +81,9 @@ def fit_logistic(
         logits = np.log(shares[1:] / shares[0]) if classes == 2 else np.log(shares)
         return LinearModel(kernel, logits, ProbeFacts(None, 0, len(x), x.shape[1]))
     z, back = _rotated((x[:, varies] - mean[varies]) / scale[varies])
-    folds, notes = _folds(labels, patients, classes)
+    folds, notes = folds_by_patient(labels, patients, classes)
+    if not folds:
+        notes.append(f"C {_FALLBACK:g} without cross-validation: a class has too few patients in train for two folds")
     with threadpool_limits(1, "blas"):  # the same bits whatever the number of simultaneous runs
         strength = _choose(z, labels, weights, folds, classes) if folds else _FALLBACK
         model, converged = _fitted(z, labels, weights, strength)
@@ -109,8 +111,18 @@ def _rotated(x: Floats) -> tuple[Floats, Floats]:
     return vectors * lengths, x.T @ (vectors / lengths)
 
 
-def _folds(labels: Labels, patients: Sequence[str], classes: int) -> tuple[list[Fold], list[str]]:
-    """Return folds by patient whose training rows contain every class, and notes on their number."""
+def folds_by_patient(labels: Labels, patients: Sequence[str], classes: int) -> tuple[list[Fold], list[str]]:
+    """Draw folds by patient whose training rows contain every class.
+
+    Args:
+        labels: Class indices, shape (n,).
+        patients: The patient of each row.
+        classes: Number of classes.
+
+    Returns:
+        Positions of the training rows and of the held-out rows of each fold, and notes on the number of folds. There
+        are no folds if a class has too few patients for two.
+    """
     groups = np.unique(np.asarray(patients), return_inverse=True)[1]
     fewest = min(len(np.unique(groups[labels == label])) for label in range(classes))
     for count in range(min(MOST_FOLDS, fewest), 1, -1):
@@ -121,7 +133,7 @@ def _folds(labels: Labels, patients: Sequence[str], classes: int) -> tuple[list[
         if all(len(np.unique(labels[train])) == classes for train, _ in folds):
             notes = [] if count == MOST_FOLDS else [f"{count} folds instead of {MOST_FOLDS}: a class has few patients"]
             return folds, notes
-    return [], [f"C {_FALLBACK:g} without cross-validation: a class has too few patients in train for two folds"]
+    return [], []
 
 
 def _choose(z: Floats, labels: Labels, weights: npt.NDArray[np.floating], folds: list[Fold], classes: int) -> float:

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.training.cuts import crossing_layers
 from benchmark.training.model_graph import runs_in_inference_mode
 
 Floats = npt.NDArray[np.float32]
@@ -38,23 +39,26 @@ class CaffePreprocessing(keras.layers.Layer):  # type: ignore[misc]
         return keras.ops.flip(inputs, axis=-1) - keras.ops.convert_to_tensor(_IMAGENET_MEANS_BGR, inputs.dtype)
 
 
-def preprocessing_model(pixel_shape: tuple[int, int, int], preprocessing: Literal["rescale", "caffe"]) -> keras.Model:
+def preprocessing_model(
+    pixel_shape: tuple[int, int, int], preprocessing: Literal["rescale", "caffe", "builder"]
+) -> keras.Model:
     """Build the preprocessing model.
 
     Args:
         pixel_shape: (h, w, 1 or 3) of the images.
-        preprocessing: `rescale` divides by 255, `caffe` is `CaffePreprocessing`.
+        preprocessing: `rescale` divides by 255, `caffe` is `CaffePreprocessing`, `builder` changes nothing.
 
     Returns:
         The model from grey levels 0..255 to the three channels of a builder's input.
     """
     pixels = keras.Input(pixel_shape, name="pixels")
     rgb = pixels if pixel_shape[-1] == 3 else keras.layers.Concatenate(name="rgb")([pixels] * 3)
-    layer = (
-        CaffePreprocessing(name="caffe")
-        if preprocessing == "caffe"
-        else keras.layers.Rescaling(1 / 255, name="rescale")
-    )
+    if preprocessing == "caffe":
+        layer = CaffePreprocessing(name="caffe")
+    elif preprocessing == "rescale":
+        layer = keras.layers.Rescaling(1 / 255, name="rescale")
+    else:
+        layer = keras.layers.Identity(name="levels")
     return keras.Model(pixels, layer(rgb), name="entry")
 
 
@@ -87,13 +91,14 @@ def frozen_layers(model: keras.Model) -> tuple[str, ...]:
     """
     names: list[str] = []
     weights = False
-    for layer in without_inputs(model):
+    for layer in without_inputs(model)[:-1]:  # behind the last layer is nothing to train
         if not _is_fixed(layer):
             break
         weights = weights or bool(layer.weights)
         if weights:
             names.append(layer.name)
-    while names and not can_split_at(model, names[-1]):
+    crossing = set(crossing_layers(model))
+    while names and names[-1] not in crossing:
         names.pop()
     return tuple(names) if names and _has_config(model) else ()
 
@@ -201,15 +206,6 @@ def padded_batches(inputs: npt.NDArray[np.generic], batch: int = BATCH) -> Itera
         padded = np.zeros((batch, *images.shape[1:]), np.float32)
         padded[: len(images)] = images
         yield padded, len(images)
-
-
-def can_split_at(model: keras.Model, name: str) -> bool:
-    """Whether everything in `model` passes through layer `name`."""
-    try:
-        segment(model, name, None)
-    except (ValueError, AttributeError):  # a branch bypasses the layer, or the model is no graph of layers
-        return False
-    return True
 
 
 def without_inputs(model: keras.Model) -> list[keras.layers.Layer]:

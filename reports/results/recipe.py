@@ -10,12 +10,20 @@ from zoo.models.card import ModelCard
 from zoo.models.recipe import Augmentation, EarlyStopping, Loss, ProbeRecipe
 
 PREPROCESSING: Mapping[str, str] = MappingProxyType(
-    {"rescale": "grey levels / 255", "caffe": "BGR minus the ImageNet means"}
+    {
+        "rescale": "grey levels / 255",
+        "caffe": "BGR minus the ImageNet means",
+        "builder": "grey levels 0..255, converted inside the network by the rule of its base",
+    }
 )
 """The input of the network for each kind of preprocessing."""
 
 PROBES: Mapping[str, str] = MappingProxyType(
-    {"logistic": "the last layer alone, by logistic regression whose penalty was chosen by cross-validation on train"}
+    {
+        "logistic": "the last layer alone, by logistic regression whose penalty was chosen by cross-validation on train",
+        "knn": "votes of the nearest training images, by the cosine of features; their number was chosen by "
+        "cross-validation on train",
+    }
 )
 """What each kind of probe fits."""
 

@@ -19,7 +19,7 @@ from zoo.api.messages import Messages
 from zoo.config.arguments import PATH, one_of_types, optional_text, path, quoted, real, several, text, whole
 from zoo.config.errors import ConfigError
 from zoo.models.card import MOST_ENTRIES, ModelCard, ModelSpec
-from zoo.models.catalog import Catalog, check_phases, load_cards, load_catalog, select
+from zoo.models.catalog import Catalog, check_phases, check_preprocessing, load_cards, load_catalog, select
 from zoo.models.registry import complete_params
 
 PathLike = str | Path
@@ -335,4 +335,5 @@ def _completed(card: ModelCard) -> ModelCard:
     params = complete_params(card.model.builder, card.model.params, f"card {card.name}: model")
     card = card.model_copy(update={"model": ModelSpec(builder=card.model.builder, **params)})
     check_phases(card, f"card {card.name}")
+    check_preprocessing(card, f"card {card.name}")
     return card

@@ -208,6 +208,17 @@ def check_phases(card: ModelCard, where: str) -> None:
         raise ConfigError(f"{parameter} needs recipe.finetune, the phase that trains them; add it")
 
 
+def check_preprocessing(card: ModelCard, where: str) -> None:
+    """Raise ConfigError, beginning with `where`, if both recipe and builder convert grey levels, or neither."""
+    builder, stated = card.model.builder, card.recipe.preprocessing
+    if get_builder(builder).converts_levels and stated != "builder":
+        raise ConfigError(f"{where}: recipe.preprocessing must be builder: {builder} converts grey levels itself")
+    if stated == "builder" and not get_builder(builder).converts_levels:
+        raise ConfigError(
+            f"{where}: recipe.preprocessing: {builder} does not convert grey levels itself; give rescale or caffe"
+        )
+
+
 def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of `base` updated by `change`: mappings are merged key by key, other values are replaced."""
     merged = dict(base)
@@ -317,6 +328,7 @@ def _resolve(name: str, path: Path, raw: Mapping[str, tuple[Path, dict[str, Any]
         raise ConfigError(*errors)
     card = card.model_copy(update={"model": ModelSpec(builder=card.model.builder, **params)})
     check_phases(card, str(path))
+    check_preprocessing(card, str(path))
     return card
 
 

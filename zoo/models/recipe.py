@@ -15,10 +15,8 @@ LearningRate = Annotated[float, Field(gt=0.0, le=1.0, description="step size of 
 Epochs = Annotated[int, Field(gt=0, le=100_000)]
 Factor = Annotated[float, Field(gt=0, le=1000)]
 Preprocessing = Annotated[
-    Literal["rescale", "caffe"],
-    Field(
-        description="from grey levels 0..255 to the input; rescale: divided by 255; caffe: BGR minus ImageNet's means"
-    ),
+    Literal["rescale", "caffe", "builder"],
+    Field(description="rescale: grey levels / 255; caffe: BGR minus ImageNet's means; builder: left to the builder"),
 ]
 ClassWeights = Annotated[
     Literal["balanced"] | None,
@@ -169,12 +167,13 @@ class Recipe(Strict):
 class ProbeRecipe(Strict):
     """How the last layer of a network is fitted to the features before it, without epochs.
 
-    `probe: logistic` is logistic regression with an L2 penalty. Cross-validation by patient on the training images
-    chooses the strength of the penalty. Everything else of the network stays as the builder returns it.
+    `probe: logistic` is logistic regression with an L2 penalty. `probe: knn` lets the most similar training images
+    vote, by cosine. Cross-validation by patient on the training images chooses the strength of the penalty, or the
+    number of neighbours. Everything else of the network stays as the builder returns it.
     """
 
-    probe: Literal["logistic"] = Field(
-        description="logistic: logistic regression, its penalty chosen by cross-validation on train"
+    probe: Literal["logistic", "knn"] = Field(
+        description="logistic: logistic regression; knn: votes of nearest images; settings are chosen on train"
     )
     augmentation: Augmentation | None = Field(default=None, description=_AUGMENTATION)
     preprocessing: Preprocessing = "rescale"
@@ -182,7 +181,7 @@ class ProbeRecipe(Strict):
 
     @property
     def loss(self) -> Loss:
-        """Cross-entropy, which logistic regression minimises."""
+        """Cross-entropy: logistic regression minimises it, and it is measured for every probe."""
         return Loss()
 
     @model_validator(mode="before")

@@ -38,6 +38,8 @@ ONE_OUTPUT = (
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _T = TypeVar("_T")
 Params = Mapping[str, Any]
+Unfrozen = int | str
+"""Unfrozen layers of a base: their number, counted from the last one, or the name of the first layer or block."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class PretrainedWeights:
         name: The identity of the weights, such as the path of a file: runs with the same name may share features.
         find: Returns the location of the weights, in words ("Keras' cache"). Raises ConfigError with the remedies if
             they are not available. Every plan calls it: it reads no tensor and imports no Keras.
-        digest: Returns the SHA-256 of the tensors in hexadecimal digits. Each run calls it.
+        digest: Returns the SHA-256 of the tensors, or of their file, in hexadecimal digits. Each run calls it.
         licence: Licence and authors, for the model card of an exported model; None if unknown.
     """
 
@@ -63,13 +65,18 @@ class Unfreeze:
     """How the second phase of a card makes layers of a builder's base trainable.
 
     Attributes:
-        parameter: The builder's parameter with the number of layers; 0 trains the head alone.
+        parameter: The builder's parameter with the number of layers; 0 trains the head alone. It may also have the name
+            of a layer or block, from which on layers are trained.
         apply: `(model, layers) -> None` makes the last `layers` layers of the base trainable, in the model that the
             builder returned.
+        by_name: Whether the parameter may be such a name. `zoo cards NAME` then lists where the frozen part can end.
+        base: The parameters, besides the weights, that decide which layers the base has, such as its name.
     """
 
     parameter: str
-    apply: Callable[[keras.Model, int], None]
+    apply: Callable[[keras.Model, Any], None]
+    by_name: bool = False
+    base: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,7 @@ class Builder:
         pretrained: Maps the parameters, defaults included, to the weights that they name, or to None.
         unfreeze: How layers of the base are unfrozen; None without a base.
         takes_outputs: Whether the function takes the number of outputs, so that it builds for any number of classes.
+        converts_levels: Whether the model takes grey levels 0..255, so that cards have `preprocessing: builder`.
     """
 
     name: str
@@ -95,6 +103,7 @@ class Builder:
     pretrained: Callable[[Params], PretrainedWeights | None]
     unfreeze: Unfreeze | None
     takes_outputs: bool = False
+    converts_levels: bool = False
 
     @property
     def summary(self) -> str:
@@ -114,9 +123,17 @@ class Builder:
         """The pretrained weights that `params`, completed with defaults, name; None without any."""
         return self.pretrained(self.completed(params))
 
-    def unfrozen(self, params: Params) -> int:
-        """The number of layers of the base that the second phase trains with `params`."""
-        return 0 if self.unfreeze is None else int(self.completed(params)[self.unfreeze.parameter])
+    def unfrozen(self, params: Params) -> Unfrozen:
+        """The layers of the base that the second phase trains with `params`: their number, or the name of the first."""
+        if self.unfreeze is None:
+            return 0
+        layers = self.completed(params)[self.unfreeze.parameter]
+        return layers if isinstance(layers, str) else int(layers)
+
+    def base_of(self, params: Params) -> tuple[Any, ...]:
+        """The values in `params` that decide, besides the weights, which layers the base has."""
+        names = () if self.unfreeze is None else self.unfreeze.base
+        return tuple(self.completed(params).get(name) for name in names)
 
     def completed(self, params: Params) -> dict[str, Any]:
         """`params` completed with defaults, unchecked: a stored run may be older than the builder's signature."""
@@ -130,6 +147,7 @@ def register_builder(
     minimum_size: int | Callable[[Params], int] = 1,
     pretrained: Callable[[Params], PretrainedWeights | None] = lambda _: None,
     unfreeze: Unfreeze | None = None,
+    converts_levels: bool = False,
 ) -> Callable[[_Function], _Function]:
     """Register `(input_shape, outputs, *, parameter: type = default, ...) -> keras.Model` under `name`.
 
@@ -141,6 +159,7 @@ def register_builder(
         minimum_size: The smallest image side in pixels, or a function of the parameters that returns it.
         pretrained: A function of the parameters that returns the weights that they name, or None.
         unfreeze: How layers of a frozen base are made trainable; None without a base.
+        converts_levels: Whether the model takes grey levels 0..255. Its cards then have `preprocessing: builder`.
 
     Returns:
         A decorator. The signature of the function, but for the shape and `outputs`, is the schema of the card's
@@ -169,7 +188,9 @@ def register_builder(
             raise ValueError(
                 f"builder '{name}': unfreeze names '{unfreeze.parameter}', which is none of its parameters"
             )
-        _BUILDERS[name] = Builder(name, function, parameters, size, pretrained, unfreeze, takes_outputs)
+        _BUILDERS[name] = Builder(
+            name, function, parameters, size, pretrained, unfreeze, takes_outputs, converts_levels
+        )
         return function
 
     return register

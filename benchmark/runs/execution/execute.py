@@ -14,6 +14,7 @@ from benchmark.runs.execution.order import cheap_first
 from benchmark.runs.execution.reuse import reusable_run
 from benchmark.runs.run import Run, RunSpec
 from benchmark.runs.storage.store import Store
+from zoo.models.registry import Unfrozen
 
 
 def execute_all(
@@ -22,7 +23,7 @@ def execute_all(
     store: Store,
     *,
     jobs: int = 1,
-    also_unfrozen: Sequence[int] = (),
+    also_unfrozen: Sequence[Unfrozen] = (),
     limits: Limits = NO_LIMITS,
     on_event: Callable[[Event], None] = lambda _: None,
     registration: str | None = None,
@@ -42,7 +43,7 @@ def execute_all(
         dataset: Their images.
         store: Where runs are stored.
         jobs: The most runs computed at once by the local engine.
-        also_unfrozen: Numbers of unfrozen layers that later runs will have, so that they find their features.
+        also_unfrozen: Unfrozen layers that later runs will have, so that they find their features.
         limits: Limits of each run.
         on_event: Called with each event.
         registration: Digest of the registration that contains the runs; their records name it.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchmark.runs.run import Run, RunSpec
 from benchmark.runs.storage.store import Store
-from zoo.models.registry import get_builder
+from zoo.models.registry import Unfrozen, get_builder
 
 
 def reusable_run(store: Store, spec: RunSpec) -> Run | None:
@@ -20,23 +20,24 @@ def reusable_run(store: Store, spec: RunSpec) -> Run | None:
 def feature_key(spec: RunSpec) -> str:
     """A key that is equal for runs with the same features: the same builder, base, views and preprocessing."""
     recipe, model = spec.card.recipe, spec.card.model
-    weights = get_builder(model.builder).weights_of(model.params)
-    facts = (model.builder, weights and weights.name, recipe.preprocessing, recipe.augmentation)
+    builder = get_builder(model.builder)
+    weights, base = builder.weights_of(model.params), builder.base_of(model.params)
+    facts = (model.builder, weights and weights.name, base, recipe.preprocessing, recipe.augmentation)
     return repr((*facts, spec.split_seed, spec.protocol.identity()))
 
 
-def shared_cuts(specs: Sequence[RunSpec], also: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    """The numbers of unfrozen layers in each group of runs that may share features.
+def shared_cuts(specs: Sequence[RunSpec], also: Sequence[Unfrozen]) -> dict[str, tuple[Unfrozen, ...]]:
+    """The unfrozen layers in each group of runs that may share features.
 
     Args:
         specs: The runs.
-        also: Numbers of unfrozen layers that later runs will have.
+        also: Unfrozen layers that later runs will have.
 
     Returns:
-        Sorted numbers by `feature_key`.
+        Sorted numbers and names by `feature_key`.
     """
-    numbers: dict[str, set[int]] = {}
+    numbers: dict[str, set[Unfrozen]] = {}
     for spec in specs:
         model = spec.card.model
         numbers.setdefault(feature_key(spec), set(also)).add(get_builder(model.builder).unfrozen(model.params))
-    return {key: tuple(sorted(layers)) for key, layers in numbers.items()}
+    return {key: tuple(sorted(layers, key=lambda each: f"{each:>9}")) for key, layers in numbers.items()}

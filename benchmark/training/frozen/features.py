@@ -136,6 +136,12 @@ class Network:
         self._segments = {}
         self.tail = segment(self.model, self.prefix_end, None) if frozen else join(self.front, self.model, "whole")
 
+    def replace_last(self, layer: keras.layers.Layer) -> None:
+        """Replace the last layer of the network by `layer`, which gets the same features."""
+        last = self.model.layers[-1]
+        self.model = keras.Model(self.model.inputs, layer(last.input), name=self.model.name)
+        self.update_prefix()
+
     def full_model(self, name: str) -> keras.Model:
         """Build one ordinary model that shares the weights.
 

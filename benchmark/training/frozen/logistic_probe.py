@@ -1,4 +1,4 @@
-"""Fits the last layer of a network to the features before it, which are computed once."""
+"""Fits the last layer of a network, or replaces it by neighbours. The features before it are computed once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from benchmark.data.decoding.prepared import LabelledImages
 from benchmark.training.frozen.features import Network
 from benchmark.training.logistic import fit_logistic
+from benchmark.training.nearest import NearestNeighbours, fit_nearest
 from benchmark.training.network import join, run_batched, segment, without_inputs
 from benchmark.training.probe_facts import ProbeFacts
 from benchmark.training.targets import balanced_class_weights
@@ -22,11 +23,12 @@ FRESH_VIEWS = 4
 def fit_last_layer(
     network: Network, recipe: ProbeRecipe, train: LabelledImages, *, views: int | None, classes: int
 ) -> ProbeFacts:
-    """Fit the last layer of a network as logistic regression, and set its weights.
+    """Fit the last layer of a network as logistic regression, or replace it by one that lets neighbours vote.
 
     Each image is one row without augmentation, and with an augmentation one more row per view. Rows are not averaged:
     the mean of views has less variance than the features of a single image, which is what the model scores. The rows of
-    an image have the total weight 1, so that C does not depend on the number of views.
+    an image have the total weight 1, so that C does not depend on the number of views. For neighbours, each row counts
+    as one, and their number is multiplied by the rows per image.
 
     Args:
         network: The network, whose last layer changes.
@@ -40,7 +42,7 @@ def fit_last_layer(
 
     Raises:
         ConfigError: The last layer is no dense layer with a sigmoid or softmax, other layers have weights that would
-            stay untrained, or a class has no training image.
+            stay untrained, a class has no training image, or, for neighbours, no feature varies between images.
     """
     last = _last_layer(network.model, classes)
     if missing := sorted(set(range(classes)) - set(train.labels.tolist())):
@@ -54,9 +56,17 @@ def fit_last_layer(
     weights = np.full(len(train), 1 / len(inputs))
     if recipe.class_weights is not None:
         weights *= [balanced_class_weights(train.labels, classes)[label] for label in train.labels.tolist()]
-    model = fit_logistic(
-        rows, np.tile(train.labels, len(inputs)), train.patients * len(inputs), np.tile(weights, len(inputs)), classes
-    )
+    labels, patients = np.tile(train.labels, len(inputs)), train.patients * len(inputs)
+    weights = np.tile(weights, len(inputs))
+    if recipe.probe == "knn":
+        if not np.ptp(rows, axis=0).any():
+            raise ConfigError("recipe.probe: no feature varies between images, so none is nearer; give probe: logistic")
+        nearest = fit_nearest(rows, labels, patients, weights, classes, len(inputs))
+        layer = NearestNeighbours(len(rows), classes, nearest.count, name=last.name)
+        network.replace_last(layer)
+        layer.set_weights([nearest.directions, nearest.votes])
+        return nearest.facts
+    model = fit_logistic(rows, labels, patients, weights, classes)
     last.set_weights([model.kernel.astype(np.float32), model.bias.astype(np.float32)])
     return model.facts
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 import benchmark.training.backend as backend
+from benchmark.training.cuts import crossing_layers
 from benchmark.training.frozen.methods import (
     BFLOAT16,
     KERAS,
@@ -26,7 +27,7 @@ from benchmark.training.frozen.methods import (
     allowed_methods,
 )
 from benchmark.training.frozen.winograd import Chain, Convolution
-from benchmark.training.network import can_split_at, join, run_batched, segment
+from benchmark.training.network import join, run_batched, segment
 
 Compute = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
 _ACTIVATIONS = (keras.activations.relu, keras.activations.linear)
@@ -122,7 +123,8 @@ def filtered_layers(model: keras.Model) -> tuple[str, ...]:
     if not backend.tensorflow_on_cpu() or len(model.inputs) != 1 or None in model.input_shape[1:]:
         return ()
     names = _leading_convolutions(model)
-    while names and not can_split_at(model, names[-1]):
+    crossing = set(crossing_layers(model))
+    while names and names[-1] not in crossing:
         names.pop()
     return tuple(names) if names and _chain(model, None, names).is_batch_invariant() else ()
 

@@ -9,7 +9,8 @@ import keras
 
 from benchmark.training.model_graph import is_plain_model
 
-# Importing CaffePreprocessing registers a layer that a saved model may contain.
+# Importing these registers layers that a saved model may contain.
+from benchmark.training.nearest import NearestNeighbours  # noqa: F401
 from benchmark.training.network import CaffePreprocessing, without_inputs  # noqa: F401
 from zoo.config.errors import ConfigError, first_line
 

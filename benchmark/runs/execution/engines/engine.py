@@ -11,6 +11,7 @@ from benchmark.runs.execution.events import Event
 from benchmark.runs.execution.limits import Limits
 from benchmark.runs.run import Run, RunSpec
 from benchmark.runs.storage.store import Store
+from zoo.models.registry import Unfrozen
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Work:
         limits: Limits of each run.
         on_event: Called with each event.
         registration: Digest of the registration that contains the runs.
-        also_unfrozen: Numbers of unfrozen layers that later runs will have.
+        also_unfrozen: Unfrozen layers that later runs will have.
         threads: Number of threads of a run; None for one per core of the machine.
     """
 
@@ -36,7 +37,7 @@ class Work:
     limits: Limits
     on_event: Callable[[Event], None]
     registration: str | None
-    also_unfrozen: Sequence[int]
+    also_unfrozen: Sequence[Unfrozen]
     threads: int | None = None
 
 

@@ -22,6 +22,7 @@ from benchmark.runs.run import RunSpec
 from zoo.config.atomic import write_text
 from zoo.config.errors import ConfigError
 from zoo.config.strict import Strict
+from zoo.models.registry import Unfrozen
 
 ENGINES = ".engines"
 """The folder of a store with the tasks of engines."""
@@ -53,7 +54,7 @@ class Tasks(Strict):
         registration: Digest of the registration that contains the runs.
         seconds: Time limit of each run.
         memory_gib: Memory limit of each run.
-        also_unfrozen: Numbers of unfrozen layers that later runs will have.
+        also_unfrozen: Unfrozen layers that later runs will have.
         threads: Number of threads of each run; None for one per core of the machine.
     """
 
@@ -63,7 +64,7 @@ class Tasks(Strict):
     registration: str | None = None
     seconds: float | None = None
     memory_gib: float | None = None
-    also_unfrozen: tuple[int, ...] = ()
+    also_unfrozen: tuple[Unfrozen, ...] = ()
     threads: int | None = None
 
     @property

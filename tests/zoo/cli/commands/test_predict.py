@@ -38,7 +38,8 @@ from tests.support.tiny import card, environment, protocol
 from tests.zoo.cli import test_app as test_zoo_cli
 from tests.zoo.cli.test_app import Zoo
 from zoo.models.card import ModelCard
-from zoo.models.vgg16.weights import WeightsUnavailable, find
+from zoo.models.vgg16.weights import find
+from zoo.models.weights_files import WeightsUnavailable
 
 pytestmark = pytest.mark.slow
 zoo = test_zoo_cli.zoo

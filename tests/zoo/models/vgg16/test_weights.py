@@ -18,7 +18,8 @@ import pytest
 
 import zoo.models.vgg16.weights as weights_module
 from zoo.config.errors import ConfigError
-from zoo.models.vgg16.weights import FILE_NAME, IMAGENET_DIGEST, WeightsUnavailable, find, load, tensors_digest
+from zoo.models.vgg16.weights import FILE_NAME, IMAGENET_DIGEST, find, load, tensors_digest
+from zoo.models.weights_files import WeightsUnavailable
 
 Tensors = dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
 CHANNELS = (3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)

@@ -1,0 +1,1 @@
+"""Networks of keras.applications and their pretrained weights."""
