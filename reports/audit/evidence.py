@@ -85,6 +85,7 @@ def evidence_of(claims: Claims, rows: Mapping[str, AuditRow], card: str, about: 
             continue
         matrices = _possible(rows[row.name]) if about.split == "test" else ()
         implied = _values(matrices, about.key)
+        matrices = () if implied is None else matrices
         of_row = [
             figure
             for figure in row.figures

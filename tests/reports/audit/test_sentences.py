@@ -97,6 +97,12 @@ def test_a_bound_is_compared_with_the_figure_that_every_possible_matrix_gives(tm
     assert "the only possible confusion matrix (TP 360, FP 40, TN 194, FN 30) gives 0.9231" in found.statement
 
 
+def test_a_matrix_says_nothing_about_an_auc(tmp_path: Path) -> None:
+    (found,) = sentences(tmp_path, better("densenet", "resnet", "auc"))
+    assert found.kind == "sentence"
+    assert "matrix" not in found.statement
+
+
 def test_a_rounded_figure_is_no_excuse_if_no_matrix_reaches_the_bound(tmp_path: Path) -> None:
     """0.8 may be 0.84, but of 9 positives only 7 print so."""
     figures = [figure("recall", 0.8, decimals=1), figure("accuracy", 0.8889)]

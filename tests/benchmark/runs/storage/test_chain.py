@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmark.runs.registration import Outcome
+from benchmark.runs.registration import ENTRY_VERSION, Outcome
 from benchmark.runs.storage.chain import FOLDER, append, read_chain
 from benchmark.runs.storage.files import Unreadable
 from benchmark.runs.storage.store import Store
@@ -157,7 +158,22 @@ def test_leftovers_of_a_killed_command_are_ignored_and_removed(chained: Store, t
 @pytest.mark.parametrize("field", [b"runs", b"plans"])
 def test_an_entry_of_a_newer_version_is_no_damage(chained: Store, tmp_path: Path, field: bytes) -> None:
     store = copied(chained, tmp_path)
-    data = files(store)[-1].read_bytes().replace(b'"version":1', b'"version":2').replace(b"runs", field)
+    data = files(store)[-1].read_bytes().replace(f'"version":{ENTRY_VERSION}'.encode(), b'"version":99')
+    data = data.replace(b"runs", field)
     (store.root / FOLDER / f"000004-{hashlib.sha256(data).hexdigest()}.json").write_bytes(data)
     with pytest.raises(Unreadable, match="newer version of zoo; update zoo"):
         read_chain(store)
+
+
+def test_an_entry_of_the_first_version_is_read(chained: Store, tmp_path: Path) -> None:
+    store = copied(chained, tmp_path)
+    content = json.loads(files(store)[0].read_bytes()) | {"version": 1}
+    for run in content["runs"].values():
+        del run["images"]
+    for file in files(store):
+        file.unlink()
+    data = json.dumps(content, sort_keys=True, separators=(",", ":")).encode("ascii")
+    (store.root / FOLDER / f"000001-{hashlib.sha256(data).hexdigest()}.json").write_bytes(data)
+    chain = read_chain(store)
+    assert chain.problems == ()
+    assert [each.images for each in chain.registrations[0][1].runs.values()] == [None] * len(content["runs"])
