@@ -20,7 +20,8 @@ PREPROCESSING: Mapping[str, str] = MappingProxyType(
 
 PROBES: Mapping[str, str] = MappingProxyType(
     {
-        "logistic": "the last layer alone, by logistic regression whose penalty was chosen by cross-validation on train",
+        "logistic": "the last layer alone, by logistic regression whose penalty was chosen by cross-validation on "
+        "train",
         "knn": "votes of the nearest training images, by the cosine of features; their number was chosen by "
         "cross-validation on train",
     }
