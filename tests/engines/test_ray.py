@@ -59,7 +59,7 @@ def story(variables: None, tmp_path_factory: pytest.TempPathFactory) -> Story:
             pytest.skip(f"no Ray cluster of two nodes can be started here: {error}")
         ray.init(address=cluster.address, log_to_driver=False)
         where = NodeAffinitySchedulingStrategy(cluster.head_node.node_id, soft=False)
-        busy = ray.remote(num_cpus=1)(time.sleep).options(scheduling_strategy=where).remote(600)
+        busy = ray.remote(num_cpus=1)(lambda: time.sleep(600)).options(scheduling_strategy=where).remote()
         started: list[str] = []
 
         def kill_second(event: Event) -> None:
