@@ -1,8 +1,8 @@
-"""The networks of keras.applications: their input rules, smallest images, and files of ImageNet weights.
+"""The networks of `application`: their input rules, smallest images, and files of ImageNet weights.
 
 This module loads no Keras, because every plan reads it. `tests/zoo/models/application/test_backbones.py` compares it
 with the installed Keras. EfficientNetB0 to B7 are left out: Keras builds another input rule for its own ImageNet
-weights than for the same weights from a file. EfficientNetV2 has one rule.
+weights than for the same weights from a file. EfficientNetV2 has one rule. SqueezeNet 1.1 is not one of Keras'.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ InputRule = Literal["levels", "tf", "torch", "caffe"]
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network of keras.applications.
+    """A network.
 
     Attributes:
         rule: How grey levels become its input.
-        file: Path of its ImageNet weights, without the top, in Keras' storage.
-        digest: MD5 or SHA-256 of that file, as Keras states it; None if Keras states none.
+        file: Path of its ImageNet weights, without the top, in Keras' storage or in `package`.
+        digest: MD5 or SHA-256 of that file, for Keras' storage as Keras states it; None if Keras states none.
         minimum: The smallest image side in pixels.
         cached_as: Name of the file in Keras' cache; None for that in `file`.
+        package: The package that contains the file; None for Keras' storage.
     """
 
     rule: InputRule
@@ -35,6 +36,7 @@ class Backbone:
     digest: str | None
     minimum: int = 32
     cached_as: str | None = None
+    package: str | None = None
 
     @property
     def url(self) -> str:
@@ -166,6 +168,13 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(
         "ResNet50V2": Backbone(
             "tf", "resnet/resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5", "fac2f116257151a9d068a22e544a4917"
         ),
+        "SqueezeNet1.1": Backbone(
+            "caffe",
+            "example_models/weights/squeezenet_weights.pkl",
+            "f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1",
+            minimum=31,
+            package="ndf",
+        ),
         "VGG16": Backbone(
             "caffe", "vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "6d6bbae143d832006294945121d1f1fc"
         ),
@@ -180,4 +189,4 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(
         ),
     }
 )
-"""The networks by their names in keras.applications."""
+"""The networks by name: that in keras.applications, or SqueezeNet1.1."""
