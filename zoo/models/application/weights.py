@@ -1,9 +1,9 @@
 """Finds pretrained weights of a network of `application`, and verifies those for ImageNet.
 
 `imagenet` means the file that Keras downloads: from ZOO_WEIGHTS_DIR, Keras' cache, or Keras' storage, with the digest
-that Keras states. Those of VGG16 come from wherever the builder `vgg16` finds them, those of SqueezeNet 1.1 from
-ZOO_WEIGHTS_DIR or the package ndf. `package:NAME/FILE` is a file in an installed package. Packages are not imported.
-Everything else is the path of a file.
+that Keras states. Those of VGG16 come from wherever the builder `vgg16` finds them, those of SqueezeNet 1.1 and
+EfficientNet-Lite0 from ZOO_WEIGHTS_DIR or a package. `package:NAME/FILE` is a file in an installed package. Packages
+are not imported. Everything else is the path of a file.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import zoo.models.vgg16.weights as vgg16
 from zoo.config.errors import ConfigError, first_line
 from zoo.models.application.backbones import BACKBONES
+from zoo.models.application.efficientnet_lite import set_torch_weights
 from zoo.models.application.squeezenet import set_pickled_weights
 from zoo.models.weights_files import (
     WeightsFile,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _PACKAGE = "package:"
 _SUFFIXES = (".h5",)
+_OF_PACKAGES = {"SqueezeNet1.1": set_pickled_weights, "EfficientNetLite0": set_torch_weights}
 _KNOWN = "'imagenet', 'random', 'package:NAME/FILE'"
 
 
@@ -116,8 +118,8 @@ def set_weights(base: keras.Model, backbone: str, weights: str) -> None:
             base.get_layer(name).set_weights([kernel, bias])
         return
     path = verified(backbone, weights).path
-    if weights == "imagenet" and BACKBONES[backbone].package is not None:
-        set_pickled_weights(base, path)
+    if weights == "imagenet" and backbone in _OF_PACKAGES:
+        _OF_PACKAGES[backbone](base, path)
         return
     try:
         base.load_weights(path)

