@@ -29,6 +29,8 @@ _LEVEL = 0.05
 _UNIT = 1e-9
 _PLACES = (3, 4, 5, 6)
 _MOST_PAIRS = 100_000
+_ONLY_INTERVAL = "Only an interval on the right side of the bound shows it."
+_MORE = "An interval of more images would be narrower."
 _OTHERS = (
     "It is about the published training on such images: another one, or images from elsewhere, may give other figures."
 )
@@ -138,7 +140,7 @@ def _of_bound(claims: Claims, rows: Mapping[str, AuditRow], statement: Statement
     figure = f"{label_of(bound.key)} of {bound.card} is {one.value}"
     side: Side = "at most" if isinstance(bound, AtMost) else "at least"
     if one.interval is None:
-        return _agrees(statement, [one], f"{figure}. {capital(_why_no_interval(rows[one.row.name]))}", "")
+        return _agrees(statement, [one], f"{figure}. {capital(_why_no_interval(rows[one.row.name]))}", _ONLY_INTERVAL)
     low, high = one.interval
     shows = low >= bound.value - _UNIT if side == "at least" else high <= bound.value + _UNIT
     printed = "printed" if one.is_printed_interval else "95%"
@@ -150,7 +152,10 @@ def _of_bound(claims: Claims, rows: Mapping[str, AuditRow], statement: Statement
     end = "lower end" if side == "at least" else "upper end"
     where = "includes" if low <= bound.value <= high else "is on the other side of"
     return _agrees(
-        statement, [one], f"{measured} {where} {bound.value:g}", f"{of}{_needed(one, bound, side, end)}".strip()
+        statement,
+        [one],
+        f"{measured} {where} {bound.value:g}",
+        f"{of}{_needed(one, bound, side, end)}".strip() or _MORE,
     )
 
 
@@ -185,7 +190,7 @@ def _of_pair(
         return Support("contradicted", _against_significance(statement, both, f"{figures}. {refuted}"))
     if one.interval is None or other.interval is None:
         reason = _why_no_interval(rows[(one if one.interval is None else other).row.name])
-        return _agrees(statement, both, f"{figures}. {capital(reason)}", significance.strip())
+        return _agrees(statement, both, f"{figures}. {capital(reason)}", f"{_ONLY_INTERVAL}{significance}")
     better, worse = (other, one) if lower_is_better else (one, other)
     assert better.interval is not None
     assert worse.interval is not None

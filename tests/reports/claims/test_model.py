@@ -290,7 +290,7 @@ def test_a_file_that_cannot_name_its_claims_is_to_be_renamed(tmp_path: Path) -> 
     path = tmp_path / "Doe 2024.yaml"
     path.write_text("title: A study\n")
     with pytest.raises(
-        ConfigError, match="the file's name is the name of the claims: .*rename the file to 'doe-2024.yaml'"
+        ConfigError, match=r"the file's name is the name of the claims: .*rename the file to 'doe-2024.yaml'"
     ):
         load_claims(str(path), cards())
 
