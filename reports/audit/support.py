@@ -13,22 +13,18 @@ from benchmark.evidence.published.feasible import Range, printed_range
 from benchmark.evidence.published.support import (
     Side,
     auc_for_bound,
-    correlation_for,
     count_for_bound,
-    discordant,
     images_for_bound,
-    least_p,
 )
 from reports.audit.evidence import About, Evidence, evidence_of
 from reports.audit.figures import AuditFinding, AuditRow, Citation
+from reports.audit.significance import paired_data, significance_of
 from reports.claims.model import Claims
 from reports.claims.statement import AtLeast, AtMost, Equivalent, Form, NotSuperior, Statement, Superior
-from reports.text import capital, interval, listed, plural
+from reports.text import capital, interval, listed
 
-_LEVEL = 0.05
 _UNIT = 1e-9
 _PLACES = (3, 4, 5, 6)
-_MOST_PAIRS = 100_000
 _ONLY_INTERVAL = "Only an interval on the right side of the bound shows it."
 _MORE = "An interval of more images would be narrower."
 _OTHERS = (
@@ -74,7 +70,16 @@ def support_of(claims: Claims, rows: Mapping[str, AuditRow], statement: Statemen
 
 
 def absent_from(claims: Claims, rows: Mapping[str, AuditRow], about: About) -> list[str]:
-    """List the names in a part of a sentence whose figure is neither printed nor implied."""
+    """List the names in a part of a sentence whose figure is neither printed nor implied.
+
+    Args:
+        claims: The claims.
+        rows: The audited rows by name.
+        about: The part.
+
+    Returns:
+        The names of cards or rows.
+    """
     names = [about.card] if isinstance(about, AtLeast) else [about.a, about.b]
     return [name for name in names if not evidence_of(claims, rows, name, about)]
 
@@ -82,7 +87,17 @@ def absent_from(claims: Claims, rows: Mapping[str, AuditRow], about: About) -> l
 def unchecked(
     claims: Claims, rows: Mapping[str, AuditRow], statement: Statement, forms: Sequence[Form]
 ) -> Iterator[AuditFinding]:
-    """Yield one note for all parts of a sentence whose figures are neither printed nor implied; none without any."""
+    """Say which figures of a sentence are neither printed nor implied.
+
+    Args:
+        claims: The claims.
+        rows: The audited rows by name.
+        statement: The sentence.
+        forms: Its parts.
+
+    Yields:
+        One note for all these parts; none without any.
+    """
     abouts = [about for form in forms if isinstance(about := form.assertion, AtLeast | Superior | Equivalent)]
     parts = [(about, absent) for about in abouts if (absent := absent_from(claims, rows, about))]
     if parts:
@@ -90,12 +105,15 @@ def unchecked(
 
 
 def as_a_whole(claims: Claims, statement: Statement, standings: Sequence[Standing]) -> Iterator[AuditFinding]:
-    """Yield a note on whether the figures show all parts of a sentence together; none for one part.
+    """Say whether the figures show all parts of a sentence together.
 
     Args:
         claims: The claims.
         statement: The sentence.
         standings: What the figures say about each part, in order.
+
+    Yields:
+        One note; none for a sentence of one part, and for one that is not about figures.
     """
     forms = statement.assertion.forms()
     if len(forms) < 2 or not any(_is_of_figures(form) for form in forms):
@@ -185,7 +203,7 @@ def _of_pair(
     metric = find_metric(pair.metric) or find_multiclass(pair.key)
     lower_is_better = metric is not None and metric.direction == "lower"
     figures = f"{label} of {pair.a} is {_with_interval(one)}, of {pair.b} {_with_interval(other)}"
-    significance, refuted = _significance(pair, one, other)
+    significance, refuted = significance_of(pair, one, other)
     if refuted is not None:
         return Support("contradicted", _against_significance(statement, both, f"{figures}. {refuted}"))
     if one.interval is None or other.interval is None:
@@ -213,8 +231,8 @@ def _of_pair(
         statement,
         both,
         f"{text} {where}",
-        f"On the same images a paired interval can be narrower, but it takes the {_paired(pair)} of both models for "
-        f"each image, which are not printed.{significance}",
+        f"On the same images a paired interval can be narrower, but it takes the {paired_data(pair)} of both models "
+        f"for each image, which are not printed.{significance}",
     )
 
 
@@ -229,12 +247,6 @@ def _placed(pair: Superior | Equivalent, gain: Range) -> tuple[bool, str]:
     if gain[0] > pair.margin:
         return True, f"lies above {pair.margin:g}"
     return False, f"{'includes' if gain[1] >= pair.margin else 'lies below'} {pair.margin:g}"
-
-
-def _paired(pair: Superior | Equivalent) -> str:
-    metric = find_metric(pair.metric) or find_multiclass(pair.key)
-    decisions = metric is None or getattr(metric, "uses_threshold", getattr(metric, "uses_decisions", False))
-    return "decisions" if decisions else "scores"
 
 
 def _gains_as_printed(better: Evidence, worse: Evidence) -> list[Range]:
@@ -263,84 +275,6 @@ def _apart(bounds: Range, bound: float) -> str:
         if all(abs(end - bound) < _UNIT or round(end, places) != round(bound, places) for end in bounds):
             return interval(bounds, places)
     return interval(bounds, _PLACES[-1])
-
-
-def _significance(pair: Superior | Equivalent, one: Evidence, other: Evidence) -> tuple[str, str | None]:
-    """What can be said about the significance of a gain, after a space; and why a stated one cannot be, or None."""
-    if not isinstance(pair, Superior) or isinstance(pair, NotSuperior):
-        return "", None
-    p = pair.p_value
-    parts = []
-    if pair.significant and p is None:
-        needed = "McNemar's test" if _paired(pair) == "decisions" else "DeLong's test"
-        parts.append(
-            "No p value is stated, so `significantly` cannot be checked: it takes a paired test, such as "
-            f"{needed}, and an adjustment if several models are compared."
-        )
-    if pair.margin == 0 and _same_images(one, other):
-        of_counts, is_possible = _of_counts(p, one, other)
-        if of_counts is not None and not is_possible and (p is not None or pair.significant):
-            return "", of_counts
-        parts += filter(None, (of_counts, _of_areas(p, one, other)))
-    return "".join(f" {part}" for part in parts), None
-
-
-def _same_images(one: Evidence, other: Evidence) -> bool:
-    first, second = one.row.of_two, other.row.of_two
-    if first is None or second is None or one.row.repeats is not None or other.row.repeats is not None:
-        return False
-    return (first.negatives, first.positives) == (second.negatives, second.positives)
-
-
-def _of_counts(p: float | None, one: Evidence, other: Evidence) -> tuple[str | None, bool]:
-    """Bounds of McNemar's p value on the same images, and whether the stated one, or one below 0.05, is possible."""
-    if one.count is None or other.count is None:
-        return None, True
-    ends = [abs(one.count[1] - other.count[0]), abs(other.count[1] - one.count[0])]
-    greatest = max(ends)
-    pairs: tuple[tuple[int, int], ...] = ((greatest, greatest),)
-    if one.matrices and other.matrices and len(one.matrices) * len(other.matrices) <= _MOST_PAIRS and _is_of_both(one):
-        pairs = discordant(one.matrices, other.matrices)
-    least, exact = min(least_p(*each) for each in pairs), min(least_p(*each, exact=True) for each in pairs)
-    images = min(number for _, number in pairs)
-    counts = f"heir counts differ by {'' if ends[0] == ends[1] else 'at most '}{greatest}"
-    if images > greatest:
-        counts += f", and their matrices by at least {plural(images, 'image')} on which only one of them is right"
-    if p is None and least >= _LEVEL:
-        return (
-            f"T{counts}: on the same test set no pairing of the decisions gives McNemar's test a p value below "
-            f"{_LEVEL:g} (exact: {exact:.2g} or more)."
-        ), False
-    if p is not None and p < least * (1 - _UNIT):
-        return (
-            f"The stated p value of {p:g} cannot be McNemar's: t{counts}, so on the same test set its smallest p value "
-            f"is {least:.2g} (exact: {exact:.2g})."
-        ), False
-    return f"T{counts}: McNemar's exact p value is {exact:.2g} or more, if on the same test set.", True
-
-
-def _is_of_both(one: Evidence) -> bool:
-    """Whether a count is of all images, so that opposite differences of both classes cancel out in it."""
-    test = one.row.of_two
-    return one.count is not None and test is not None and one.count[2] == test.total
-
-
-def _of_areas(p: float | None, one: Evidence, other: Evidence) -> str | None:
-    """The correlation of two AUCs that a p value takes (Hanley and McNeil 1983)."""
-    if one.error is None or other.error is None or one.figure is None or other.figure is None:
-        return None
-    gain = abs(one.point - other.point)
-    level = _LEVEL if p is None else p
-    if gain <= 0 or not 0 < level < 1:
-        return None
-    correlation = correlation_for(gain, (one.error, other.error), level)
-    below = f"a p value below {level:g}" if p is None else f"the stated p value of {level:g}"
-    if correlation is None:
-        return f"With the standard errors of Hanley and McNeil, no correlation of the two AUCs gives {below}."
-    if correlation <= 0:
-        return None
-    takes = f"takes a correlation of the two AUCs of {correlation:.2f} or more"
-    return f"With the standard errors of Hanley and McNeil, {below} {takes}."
 
 
 def _with_interval(one: Evidence) -> str:
