@@ -138,7 +138,9 @@ def _printed(
     matrices: tuple[Confusion, ...],
     implied: Range | None,
 ) -> Evidence:
-    condition = _condition(audited) if figure.split == "test" else None
+    # An AUC that is not the only misprint is no figure of the decisions that contradict each other.
+    is_apart = figure.key == "auc" and audited.misprint is not None
+    condition = _condition(audited) if figure.split == "test" and not is_apart else None
     as_printed = implied is None or condition is not None
     values = printed_range(figure.value, figure.decimals, figure.upper) if as_printed else implied
     assert values is not None
