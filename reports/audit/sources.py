@@ -35,6 +35,11 @@ class Sources:
     finding: AuditFinding
 
 
+def _place(figure: PublishedFigure) -> str:
+    """The table, figure or text that prints a figure: "Table 2" of "Table 2, row ResNet"."""
+    return figure.location.partition(",")[0].strip()
+
+
 def different_sources(figure_set: FigureSet, test: TestSet, printed: PrintedMatrix | None) -> Sources | None:
     """Find places that print figures of one row which are not of the same decisions.
 
@@ -49,7 +54,7 @@ def different_sources(figure_set: FigureSet, test: TestSet, printed: PrintedMatr
     by_place: dict[str, list[PublishedFigure]] = {}
     for figure in figure_set.figures:
         if is_of_counts(figure.key):
-            by_place.setdefault(figure.location, []).append(figure)
+            by_place.setdefault(_place(figure), []).append(figure)
     if len(by_place) < _FEWEST:
         return None
     places = sorted(by_place, key=lambda place: -len(by_place[place]))

@@ -353,6 +353,7 @@ def _is_partly(statement: Statement, parts: Sequence[object]) -> bool:
 
 def _note(statement: Statement, evidence: Sequence[Evidence], text: str, derivation: str) -> AuditFinding:
     cited = (Citation(statement.text, statement.location), *(each.citation for each in evidence))
+    derivation = derivation or "What the test set would have to show does not follow from what is printed."
     return AuditFinding("sentence-support", "note", evidence[0].row.name, None, cited, text, derivation)
 
 

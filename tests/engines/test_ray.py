@@ -1,7 +1,8 @@
-"""Runs on a Ray cluster of two nodes, one of which is killed in the middle."""
+"""A run on a Ray cluster, whose node is killed in the middle."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,12 @@ from tests.support.tiny import environment, write_npz, write_protocol
 from zoo.api.bench import BenchResults
 
 pytestmark = pytest.mark.slow
-CARDS = ("constant", "pixels-logistic")
+CARD = "pixels-logistic"
 
 
 @dataclass(frozen=True)
 class Story:
-    """The same runs on a cluster that lost a node, and on this machine alone."""
+    """The same run on a cluster that lost the node that computed it, and on this machine alone."""
 
     there: BenchResults
     started: list[str]
@@ -42,41 +43,42 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def story(variables: None, tmp_path_factory: pytest.TempPathFactory) -> Story:
     ray = pytest.importorskip("ray", reason="the ray extra is not installed")
     from ray.cluster_utils import Cluster
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     folder = tmp_path_factory.mktemp("story")
     data, protocol = write_npz(folder / "tiny.npz"), write_protocol(folder / "p.yaml")
     chosen: dict[str, Any] = {"data": data, "protocol": protocol, "seeds": 1}
     small = {"num_cpus": 1, "object_store_memory": 100 * 1024**2}
-    cluster = Cluster(initialize_head=True, head_node_args={**small, "include_dashboard": False})
+    cluster = Cluster()
     try:
-        second = cluster.add_node(**small)
-        cluster.wait_for_nodes()
+        try:
+            cluster.add_node(**small, include_dashboard=False)
+            second = cluster.add_node(**small)
+            cluster.wait_for_nodes()
+        except Exception as error:  # Ray gives a node 30 s to start
+            pytest.skip(f"no Ray cluster of two nodes can be started here: {error}")
+        ray.init(address=cluster.address, log_to_driver=False)
+        where = NodeAffinitySchedulingStrategy(cluster.head_node.node_id, soft=False)
+        busy = ray.remote(num_cpus=1)(lambda: time.sleep(600)).options(scheduling_strategy=where).remote()
         started: list[str] = []
 
-        def kill_one(event: Event) -> None:
+        def kill_second(event: Event) -> None:
             if isinstance(event, Started):
                 started.append(event.spec.card.name)
-                if len(started) == len(CARDS):
+                if len(started) == 1:  # on the second node, since the first one is busy
                     cluster.remove_node(second, allow_graceful=False)
+                    ray.cancel(busy, force=True)
 
-        there = zoo.bench(
-            CARDS,
-            **chosen,
-            store=folder / "runs",
-            engine="ray",
-            engine_options={"address": cluster.address},
-            on_event=kill_one,
-        )
+        there = zoo.bench(CARD, **chosen, store=folder / "runs", engine="ray", on_event=kill_second)
     finally:
         ray.shutdown()
         cluster.shutdown()
-    return Story(there, started, zoo.bench(CARDS, **chosen, store=folder / "here", cores=1))
+    return Story(there, started, zoo.bench(CARD, **chosen, store=folder / "here", cores=1))
 
 
-def test_a_run_whose_node_dies_is_computed_on_the_other_one(story: Story) -> None:
-    assert [run.status for run in story.there.runs] == ["ok", "ok"]
-    assert set(story.started[:2]) == set(CARDS)
-    assert len(story.started) == len(CARDS) + 1  # the run of the dead node started twice
+def test_a_run_whose_node_dies_is_computed_on_another_one(story: Story) -> None:
+    assert [run.status for run in story.there.runs] == ["ok"]
+    assert story.started == [CARD, CARD]
 
 
 def test_the_results_are_those_of_one_machine_to_the_last_bit(story: Story) -> None:

@@ -165,7 +165,7 @@ def report(
     runs = readable_runs(source, messages, "bench")
     curve_runs = list(filter(among.fit, readable_runs(source, Messages(), "curve")))
     if not runs and not curve_runs:
-        runs = stored_runs(source, messages, "bench")  # says what to do
+        runs = stored_runs(source, Messages(), "bench")  # raises, and says what to do
     if gallery and not any(Conditions(data=among.data).fit(run) for run in runs):
         among = Conditions(protocol=protocol)  # the images of the runs were moved there
     if runs:

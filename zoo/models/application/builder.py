@@ -1,4 +1,4 @@
-"""Networks of keras.applications: a pretrained base under a new head."""
+"""Networks of keras.applications, SqueezeNet 1.1 and EfficientNet-Lite0: a pretrained base under a new head."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+import zoo.models.vgg16.weights as vgg16
 from zoo.config.errors import ConfigError
 from zoo.config.strict_yaml import unknown
+from zoo.models.application import efficientnet_lite, squeezenet
 from zoo.models.application.backbones import BACKBONES, InputRule
-from zoo.models.application.weights import digest, find, is_vgg16, set_weights
+from zoo.models.application.weights import digest, find, set_weights
 from zoo.models.parameter_types import Share, Units
 from zoo.models.registry import PretrainedWeights, Unfreeze, register_builder
 from zoo.models.score_layer import score_layer
-from zoo.models.vgg16.weights import LICENCE
 
 if TYPE_CHECKING:
     import keras
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 _MEANS_RGB = (0.485, 0.456, 0.406)  # of ImageNet, as shares of 255
 _DEVIATIONS_RGB = (0.229, 0.224, 0.225)
 _MEANS_BGR = (103.939, 116.779, 123.68)
+_LICENCES = {
+    "VGG16": vgg16.LICENCE,
+    "SqueezeNet1.1": squeezenet.LICENCE,
+    "EfficientNetLite0": efficientnet_lite.LICENCE,
+}
 
 
 def _known(name: str) -> str:
@@ -72,7 +78,7 @@ def pretrained(params: Mapping[str, Any]) -> PretrainedWeights | None:
         f"{backbone}: {weights}",
         find=lambda: find(backbone, weights).origin,
         digest=lambda: digest(backbone, weights),
-        licence=LICENCE if weights == "imagenet" and is_vgg16(backbone, weights) else None,
+        licence=_LICENCES.get(backbone) if weights == "imagenet" else None,
     )
 
 
@@ -99,7 +105,7 @@ def application(
     dense_units: Units | None = None,
     dropout: Share = 0.0,
 ) -> keras.Model:
-    """A network of keras.applications without its top, frozen and pooled, then probabilities.
+    """A network of keras.applications and others, without its top, frozen and pooled, then probabilities.
 
     The base always computes in inference mode: its batch normalisation uses the statistics of the pretrained weights,
     and its dropout drops nothing, also in layers that are unfrozen.
@@ -107,7 +113,7 @@ def application(
     Args:
         input_shape: Height, width and channels of an image.
         outputs: 1 for the probability of the positive class of two; k for a probability per class of k.
-        backbone: The name of the network in keras.applications.
+        backbone: The name of the network in keras.applications, SqueezeNet1.1 or EfficientNetLite0.
         weights: "imagenet", "package:NAME/FILE", the path of a .h5 file, or "random".
         unfreeze: What the second phase trains of the base: a number of last layers, or all from a named block on.
         pooling: How the feature maps are pooled over all positions.
@@ -123,9 +129,7 @@ def application(
     import keras
     from keras import layers
 
-    base = getattr(keras.applications, backbone)(
-        include_top=False, weights=None, input_shape=input_shape, pooling={"average": "avg", "max": "max"}[pooling]
-    )
+    base = _new_base(backbone, input_shape, pooling)
     if weights != "random":
         set_weights(base, backbone, weights)
     base.trainable = False
@@ -139,7 +143,7 @@ def application(
 
 
 def network_input(levels: keras.KerasTensor, rule: InputRule) -> keras.KerasTensor:
-    """Convert grey levels as `preprocess_input` of the network's module in keras.applications does.
+    """Convert grey levels as `preprocess_input` of the network's module in keras.applications, or its authors, do.
 
     Args:
         levels: RGB, 0 to 255, shape (n, h, w, 3).
@@ -153,6 +157,8 @@ def network_input(levels: keras.KerasTensor, rule: InputRule) -> keras.KerasTens
 
     if rule == "tf":
         return layers.Rescaling(1 / 127.5, offset=-1.0, name="input_rule")(levels)
+    if rule == "lite":
+        return layers.Rescaling(1 / 128, offset=-127 / 128, name="input_rule")(levels)
     if rule == "torch":
         scale = [1 / (255 * deviation) for deviation in _DEVIATIONS_RGB]
         offset = [-mean / deviation for mean, deviation in zip(_MEANS_RGB, _DEVIATIONS_RGB, strict=True)]
@@ -161,6 +167,17 @@ def network_input(levels: keras.KerasTensor, rule: InputRule) -> keras.KerasTens
         bgr = keras.ops.flip(levels, axis=-1)
         return layers.Rescaling(1.0, offset=[-mean for mean in _MEANS_BGR], name="input_rule")(bgr)
     return levels
+
+
+def _new_base(backbone: str, input_shape: tuple[int, int, int], pooling: Literal["average", "max"]) -> keras.Model:
+    import keras
+
+    pool: Literal["avg", "max"] = "avg" if pooling == "average" else "max"
+    of_packages = {"SqueezeNet1.1": squeezenet.squeezenet, "EfficientNetLite0": efficientnet_lite.efficientnet_lite0}
+    if backbone in of_packages:
+        return of_packages[backbone](input_shape, pool)
+    make = getattr(keras.applications, backbone)
+    return make(include_top=False, weights=None, input_shape=input_shape, pooling=pool)
 
 
 def _base_of(model: keras.Model) -> keras.Model:

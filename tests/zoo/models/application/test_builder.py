@@ -11,6 +11,7 @@ import pytest
 
 from benchmark.training.fit import FeatureOptions, fit
 from benchmark.training.frozen.bank import Bank
+from benchmark.training.use.probe import score_in_both_modes
 from tests.support import multiclass
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard
@@ -129,3 +130,4 @@ def test_training_changes_the_head_and_what_is_unfrozen_alone(tmp_path: Path) ->
     assert {"conv_1/kernel", "conv_1_bn/beta"} <= changed <= {"conv_1/kernel", "conv_1_bn/beta", "conv_1_bn/gamma"}
     assert fitted.network.prefix_end == "expanded_conv_10_add"
     assert [row["phase"] for row in fitted.history] == ["head", "finetune"]
+    assert score_in_both_modes(fitted, images[0], 8)[2] is None  # normalisation never uses batches

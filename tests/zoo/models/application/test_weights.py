@@ -75,7 +75,7 @@ def test_another_file_of_the_right_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         digest("DenseNet121", "imagenet")
     (line,) = caught.value.lines
-    assert line.startswith(f"{path}: these are not Keras' ImageNet weights of DenseNet121")
+    assert line.startswith(f"{path}: these are not the known ImageNet weights of DenseNet121")
     assert "model.weights" in line
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -52,11 +51,9 @@ def test_a_job_that_will_run_again_has_not_ended(name: str, has_ended: bool) -> 
     assert JobState(name).has_ended == has_ended
 
 
-def test_a_machine_outside_of_a_cluster_is_told_what_to_do(programs: Path) -> None:
-    assert os.environ["PATH"].startswith(str(programs))
+def test_a_machine_outside_of_a_cluster_is_told_what_to_do(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(programs))
     for name in ("sbatch", "scancel"):
         command(programs, name, "")
-    if any(os.access(f"{folder}/squeue", os.X_OK) for folder in ("/usr/bin", "/bin")):
-        pytest.skip("SLURM is installed here")
     with pytest.raises(ConfigError, match="squeue not found; run the command on a machine of the cluster, or use"):
         slurm_engine({})
