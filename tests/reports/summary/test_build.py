@@ -120,11 +120,12 @@ def test_comparisons_with_the_best_are_one_family(store: Store, summary: Summary
 def test_an_interval_above_0_of_a_similar_card_is_explained(summary: Summary) -> None:
     assert summary.comparisons is not None
     (similar,) = summary.comparisons.similar
-    sentence = "An interval above 0 does not decide alone: all 3 comparisons with the best card are counted together."
+    sentence = "An interval above 0 does not decide alone: all 3 comparisons with the best card are counted together"
     for low, shows in ((-0.001, False), (0.001, True)):
-        each = replace(similar, behind=replace(similar.behind, low=low))
-        found = replace(summary, comparisons=replace(summary.comparisons, similar=(each,)))
-        assert (sentence in sentences(found)) == shows
+        each = replace(similar, behind=replace(similar.behind, low=low), p_adjusted=0.0694)
+        text = sentences(replace(summary, comparisons=replace(summary.comparisons, similar=(each,))))
+        assert (sentence in text) == shows
+        assert (f"(AUC lower by {estimate(each.behind)}, p 0.069 after 3 comparisons)." in text) == shows
 
 
 def test_the_images_needed_are_those_of_statsmodels(summary: Summary) -> None:
