@@ -279,10 +279,12 @@ def test_a_stored_model_is_used_and_not_stored_again(tmp_path: Path) -> None:
     commands = [step.command for step in summary_of(own.runs()[0], own).next_steps]
     assert f"zoo predict {BEST} FILES --store {own.root}" in commands
     assert not any("--keep-models" in command for command in commands)
+    assert f"zoo report --threshold-rule sensitivity=0.95 --store {own.root}" in commands
     keep(own, BEST, protocol=load_protocol("full"))
     latest = [each for each in own.runs()[0] if each.run_id == run.run_id]
     commands = [step.command for step in summary_of(latest, own).next_steps]
     assert f"zoo predict {BEST} FILES --data {KAGGLE.source} --protocol quick --store {own.root}" in commands
+    assert f"zoo report --threshold-rule sensitivity=0.95 --protocol quick --store {own.root}" in commands
 
 
 def test_a_terminal_leaves_no_problem_of_a_guarantee_out(summary: Summary) -> None:
