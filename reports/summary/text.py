@@ -44,8 +44,6 @@ _MOST_UNEVEN = 1.5
 SYNTHETIC = "The images are SYNTHETIC: no figure here says anything about real images or patients."
 _WORDS: Mapping[str, str] = MappingProxyType({"recall": "sensitivity", "recall:macro": "mean recall of the classes"})
 """Metrics that a summary calls otherwise than tables."""
-GUIDE = "docs/guides/which-recipe.md"
-"""The guide of the program's documentation for a first benchmark."""
 _CONSTANT = "a constant answer, whose AUC is 0.5"
 
 
@@ -135,7 +133,8 @@ def _threshold(chosen: ChosenThreshold | None) -> Iterator[str]:
     if chosen.folds is not None:
         yield (
             f"Each fold chose a threshold for its own model, from {least} to {greatest}. One model needs one threshold "
-            f"of its own: train it on one split ({GUIDE}, step 7)."
+            "of its own: train it on one split, under a protocol file without test_folds: zoo bench CARD --data SOURCE "
+            "--protocol FILE --keep-models."
         )
     elif chosen.trainings > 1:
         yield (
