@@ -145,7 +145,7 @@ def _shortcuts(baseline: ShortcutBaseline, suffix: str, about: str) -> Iterator[
     """The facts that need no content, and what each card adds over the strongest of them."""
     if rows := shortcuts_text.fact_rows(baseline.shortcuts):
         caption = f"{SHORTCUTS} Judged on train and validation, {about}"
-        columns = f"{_wrapped(0.16)}rrrl{_wrapped(0.34)}"
+        columns = f"{_wrapped(0.14)}rrr{_wrapped(0.16)}{_wrapped(0.28)}"
         yield _Table(f"shortcuts{suffix}", caption, columns, shortcuts_text.FACT_HEADS, rows)
     if baseline.test is not None and (rows := shortcuts_text.gain_rows(baseline)):
         facts = f"{', '.join(baseline.scored)} (test AUC {estimate(baseline.test)})"

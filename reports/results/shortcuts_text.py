@@ -23,7 +23,7 @@ def fact_rows(shortcuts: Sequence[Shortcut]) -> list[list[str]]:
             number(each.auc),
             MISSING if each.low is None or each.high is None else interval((each.low, each.high)),
             number(each.chance),
-            "yes" if each.notable else "no",
+            each.verdict(),
             each.detail or MISSING,
         ]
         for each in shortcuts

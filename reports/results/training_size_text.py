@@ -76,8 +76,8 @@ def answers(curve: TrainingSizeCurve) -> list[str]:
                 f"{estimate(outcome.rise, sign=True)}."
             )
         return lines
-    lines = [_gain(forecast, label, last.images) for forecast in outcome.forecasts]
     law = outcome.law
+    lines = [_gain(forecast, curve) for forecast in outcome.forecasts]
     if law is not None:
         sign = "-" if law.rising else "+"
         lines.append(
@@ -89,9 +89,17 @@ def answers(curve: TrainingSizeCurve) -> list[str]:
     return lines
 
 
-def _gain(forecast: Forecast, label: str, largest: int) -> str:
+def _gain(forecast: Forecast, curve: TrainingSizeCurve) -> str:
+    label, largest = label_of(curve.metric), curve.points[-1].images
     more = f"{forecast.factor} times as many training images ({forecast.images:,} instead of {largest:,})"
-    return f"{more} would probably {_added(forecast, label)}: {label} would be about {estimate(forecast.figure)}."
+    there = f"{label} would be about {estimate(forecast.figure)}"
+    return f"{more} would probably {_added(forecast, label)}: {there}{_at_largest(curve)}."
+
+
+def _at_largest(curve: TrainingSizeCurve) -> str:
+    """The fitted value from which gains count: it differs from the measured one, which is in the table."""
+    law, largest = curve.extrapolation.law, curve.points[-1].images
+    return "" if law is None else f" (at {largest:,} the fitted curve gives {number(law.at(largest))})"
 
 
 def _added(forecast: Forecast, label: str) -> str:
@@ -135,7 +143,7 @@ def short_answers(curve: TrainingSizeCurve, folds: int | None) -> tuple[str, ...
         twice = outcome.forecasts[0]
         first = (
             f"By the learning curve of {curve.title}, twice as many training images ({twice.images:,} instead of "
-            f"{last.images:,}) would probably {_added(twice, label)}."
+            f"{last.images:,}) would probably {_added(twice, label)}{_at_largest(curve)}."
         )
     if folds is None:
         return (first,)

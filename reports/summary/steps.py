@@ -10,7 +10,7 @@ from benchmark.runs.command_line import bench_command, curve_command, store_opti
 from benchmark.runs.cross_validation import folds_of
 from benchmark.runs.protocol import AUTO
 from benchmark.runs.run import Run, RunSpec
-from benchmark.runs.storage.remembered import cards_under, records, words_of_cards
+from benchmark.runs.storage.remembered import cards_under, protocol_option, records, words_of_cards
 from benchmark.runs.storage.store import Store
 from reports.results.measured import AnyResults, CardResults
 from reports.results.training_size import TrainingSizeCurve
@@ -61,7 +61,7 @@ def next_steps(
 def _of_missing(runs: Sequence[Run], missing: Unfinished, store: Store) -> Iterator[NextStep]:
     """What to do about runs that have not finished."""
     if missing.is_running:
-        yield NextStep("report again when the bench has ended", _zoo("report", *store_option(store.root)))
+        yield NextStep("report again when the bench has ended", _report(runs[0].spec, store))
         return
     if missing.is_complete:
         return
@@ -127,16 +127,22 @@ def _comparison(spec: RunSpec, store: Store) -> NextStep:
     others = cards_under(store, spec.conditions) - {spec.card.name}
     if others:
         purpose = f"compare with the {plural(len(others), 'other card')} in the store"
-        return NextStep(purpose, _zoo("report", *store_option(store.root)))
+        return NextStep(purpose, _report(spec, store))
     return NextStep("compare with other cards", bench_command(["--all"], spec, store.root))
 
 
 def _rule(tested: AnyResults, store: Store) -> Iterator[NextStep]:
     """A threshold for a stated sensitivity, where the protocol states none."""
-    rule = tested.runs[0].spec.protocol.threshold
+    spec = tested.runs[0].spec
+    rule = spec.protocol.threshold
     if isinstance(tested, CardResults) and get_rule(rule.rule).value is None:
-        command = _zoo("report", "--threshold-rule", f"sensitivity={SENSITIVITY:g}", *store_option(store.root))
+        command = _report(spec, store, "--threshold-rule", f"sensitivity={SENSITIVITY:g}")
         yield NextStep("choose a threshold for a stated sensitivity", command)
+
+
+def _report(spec: RunSpec, store: Store, *words: str) -> str:
+    """The command that reports on runs like this one, first of all where the store has others on the same data."""
+    return _zoo("report", *words, *protocol_option(store, spec), *store_option(store.root))
 
 
 def _zoo(*words: str) -> str:

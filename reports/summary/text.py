@@ -22,7 +22,7 @@ from reports.summary.model import (
     Resolution,
     Summary,
 )
-from reports.text import capital, decimals_of, estimate, listed, number, plural, probability
+from reports.text import capital, decimals_of, estimate, listed, number, p_text, plural, probability
 
 PartName = Literal["best", "threshold", "comparisons", "baselines", "resolution", "more", "problems", "next"]
 TITLES: Mapping[PartName, str] = MappingProxyType(
@@ -44,8 +44,6 @@ _MOST_UNEVEN = 1.5
 SYNTHETIC = "The images are SYNTHETIC: no figure here says anything about real images or patients."
 _WORDS: Mapping[str, str] = MappingProxyType({"recall": "sensitivity", "recall:macro": "mean recall of the classes"})
 """Metrics that a summary calls otherwise than tables."""
-GUIDE = "docs/guides/which-recipe.md"
-"""The guide of the program's documentation for a first benchmark."""
 _CONSTANT = "a constant answer, whose AUC is 0.5"
 
 
@@ -135,7 +133,8 @@ def _threshold(chosen: ChosenThreshold | None) -> Iterator[str]:
     if chosen.folds is not None:
         yield (
             f"Each fold chose a threshold for its own model, from {least} to {greatest}. One model needs one threshold "
-            f"of its own: train it on one split ({GUIDE}, step 7)."
+            "of its own: train it on one split, under a protocol file without test_folds: zoo bench CARD --data SOURCE "
+            "--protocol FILE --keep-models."
         )
     elif chosen.trainings > 1:
         yield (
@@ -190,12 +189,14 @@ def _comparisons(best: BestCard | None, compared: Comparisons | None, most: int 
         yield f"{others}: {_limited(_lower_by(compared.worse), most)}."
     similar = [each for each in compared.similar if each.card not in best.tied]
     if similar:
-        yield f"Cannot be distinguished from the best card with these images: {_limited(_lower_by(similar), most)}."
-    if any((each.behind.low or 0.0) > 0 for each in similar):
-        yield (
-            "An interval above 0 does not decide alone: all "
-            f"{len(compared.worse) + len(compared.similar)} comparisons with the best card are counted together."
-        )
+        count = len(compared.worse) + len(compared.similar)
+        cards = _limited(_lower_by(similar, count), most)
+        yield f"Cannot be distinguished from the best card with these images: {cards}."
+        if any((each.behind.low or 0.0) > 0 for each in similar):
+            yield (
+                f"An interval above 0 does not decide alone: all {count} comparisons with the best card are counted "
+                "together (Holm's method); only p of at most 0.05 after that is clearly worse."
+            )
     if compared.similar:
         yield (
             f"The best of {best.of} cards is chosen on these test images, which favours it: its lead on other images "
@@ -205,14 +206,27 @@ def _comparisons(best: BestCard | None, compared: Comparisons | None, most: int 
         yield f"Not compared: {card.title}: {reason}."
 
 
-def _lower_by(cards: Sequence[AgainstBest]) -> list[str]:
-    """Each card with how much lower it is than the best card; the metric is named once."""
+def _lower_by(cards: Sequence[AgainstBest], comparisons: int = 1) -> list[str]:
+    """Each card with how much lower it is than the best card; the metric is named once.
+
+    Where an interval above 0 does not decide, since several `comparisons` are counted together, the adjusted p follows.
+    """
     words = f"{label_of(cards[0].behind.metric)} lower by "
-    return [f"{each.card.title} ({words if place == 0 else ''}{_gap(each)})" for place, each in enumerate(cards)]
+    gaps = (_gap(each, comparisons) for each in cards)
+    return [
+        f"{each.card.title} ({words if place == 0 else ''}{gap})"
+        for place, (each, gap) in enumerate(zip(cards, gaps, strict=True))
+    ]
 
 
-def _gap(each: AgainstBest) -> str:
-    return f"{estimate(each.behind)}" if each.behind.value is not None else f"{each.behind.reason}"
+def _gap(each: AgainstBest, comparisons: int) -> str:
+    if each.behind.value is None:
+        return f"{each.behind.reason}"
+    gap = f"{estimate(each.behind)}"
+    if each.is_worse or each.p_adjusted is None or (each.behind.low or 0.0) <= 0:
+        return gap
+    after = f" after {comparisons} comparisons" if comparisons > 1 else ""
+    return f"{gap}, p {p_text(each.p_adjusted)}{after}"
 
 
 def _baselines(baselines: Sequence[AgainstBaseline], most: int | None) -> Iterator[str]:

@@ -76,8 +76,20 @@ class Shortcut:
     @property
     def notable(self) -> bool:
         """Whether the AUC is above chance at the 1% level, and its whole interval is material."""
-        material = MATERIAL_OF_CONTENT if self.facts in OF_CONTENT else MATERIAL
-        return self.p is not None and self.p <= LEVEL and self.low is not None and self.low >= material
+        return self.p is not None and self.p <= LEVEL and self.low is not None and self.low >= self.limit
+
+    @property
+    def limit(self) -> float:
+        """The least lower end of the interval of a notable AUC."""
+        return MATERIAL_OF_CONTENT if self.facts in OF_CONTENT else MATERIAL
+
+    def verdict(self) -> str:
+        """Whether it is notable, and if not, why: `no (lower end below 0.90)`."""
+        if self.notable:
+            return "yes"
+        if self.low is None:
+            return "no"
+        return f"no (lower end below {self.limit:.2f})" if self.low < self.limit else "no (shuffled classes reach it)"
 
     def figures(self) -> str:
         """The AUC with its interval and the level of chance."""

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from pydantic import Field, ValidationError
 
 from benchmark.runs.protocol import AUTO, Protocol
-from benchmark.runs.run import DatasetFacts, Run, now
+from benchmark.runs.run import DatasetFacts, Run, RunSpec, now
 from benchmark.runs.storage.files import read_bytes
 from benchmark.runs.storage.records import MOST_BYTES, read_record
 from benchmark.runs.storage.store import Store
@@ -260,6 +260,16 @@ def cards_under(store: Store, conditions: str) -> set[str]:
     """The names of the cards with a finished benchmark run under these `RunSpec.conditions`."""
     finished = (run.spec for run in records(store) if run.status == "ok" and run.spec.stage == "bench")
     return {spec.card.name for spec in finished if spec.conditions == conditions}
+
+
+def protocol_option(store: Store, spec: RunSpec) -> list[str]:
+    """The option with which a report opens at runs like this one; empty without runs under another protocol."""
+    others = (run.spec for run in records(store) if run.spec.stage == "bench")
+    several = any(
+        other.dataset.fingerprint == spec.dataset.fingerprint and other.protocol.name != spec.protocol.name
+        for other in others
+    )
+    return ["--protocol", spec.protocol.name] if several else []
 
 
 def options_of(store: Store, source: str) -> SourceOptions | None:

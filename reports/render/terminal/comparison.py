@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,9 +38,18 @@ def comparison_tables(report: Report) -> RenderableType:
     return Group(*parts)
 
 
-def answers(report: Report, store: Path) -> RenderableType:
-    """The summary of each section, each with the command that writes the whole report on the store."""
-    command = shlex.join(["zoo", "report", *store_option(store)])
+def answers(report: Report, store: Path, options: Sequence[str] = ()) -> RenderableType:
+    """The summary of each section, each with the command that writes the whole report on the store.
+
+    Args:
+        report: The report on the runs.
+        store: The folder of their store.
+        options: The options with which a report on the store opens at these runs.
+
+    Returns:
+        The summaries.
+    """
+    command = shlex.join(["zoo", "report", *options, *store_option(store)])
     summaries = [section.summary for section in report.sections if section.summary is not None]
     return Group(*(summary_view(summary, command) for summary in summaries))
 

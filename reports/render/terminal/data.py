@@ -126,8 +126,7 @@ def _shortcut_table(shortcuts: Sequence[Shortcut]) -> Table:
             continue
         ends = MISSING if each.low is None or each.high is None else f"{each.low:.3f} to {each.high:.3f}"
         chance = MISSING if each.chance is None else f"{each.chance:.3f}"
-        notable = "yes" if each.notable else "no"
-        table.add_row(each.facts, f"{each.auc:.3f}", ends, chance, notable, escape(each.detail or ""))
+        table.add_row(each.facts, f"{each.auc:.3f}", ends, chance, each.verdict(), escape(each.detail or ""))
     return table
 
 

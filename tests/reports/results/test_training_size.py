@@ -83,8 +83,12 @@ def test_a_sentence_gives_the_expected_gain_and_its_interval(store: Store) -> No
     words = f"would probably add about {twice.gain.value:.3f} AUC, at most {high:.3f}, perhaps nothing"
     assert f"{words}: AUC would be about " in answers(flat)[0]
     (sentence,) = short_answers(flat, None)
+    law = curve.extrapolation.law
+    assert law is not None
+    fitted = f" (at 400 the fitted curve gives {law.limit - law.scale * 400**-law.exponent:.3f})."
+    assert answers(flat)[0].endswith(fitted)
     assert sentence == (
-        f"By the learning curve of {curve.title}, twice as many training images (800 instead of 400) {words}."
+        f"By the learning curve of {curve.title}, twice as many training images (800 instead of 400) {words}{fitted}"
     )
     assert short_answers(flat, 5)[1] == (
         "The curve has one split with 200 test images, so its AUC differs from that of the 5 folds."

@@ -69,7 +69,8 @@ def test_each_fold_has_its_own_threshold_and_one_model_needs_another(tmp_path: P
     assert (summary.threshold.folds, summary.threshold.bounds) == (3, None)
     assert sentences(summary)[0] == (
         "Each fold chose a threshold for its own model, from 0.290 to 0.742. One model needs one threshold of its own: "
-        "train it on one split (docs/guides/which-recipe.md, step 7)."
+        "train it on one split, under a protocol file without test_folds: zoo bench CARD --data SOURCE --protocol FILE "
+        "--keep-models."
     )
 
 

@@ -120,11 +120,12 @@ def test_comparisons_with_the_best_are_one_family(store: Store, summary: Summary
 def test_an_interval_above_0_of_a_similar_card_is_explained(summary: Summary) -> None:
     assert summary.comparisons is not None
     (similar,) = summary.comparisons.similar
-    sentence = "An interval above 0 does not decide alone: all 3 comparisons with the best card are counted together."
+    sentence = "An interval above 0 does not decide alone: all 3 comparisons with the best card are counted together"
     for low, shows in ((-0.001, False), (0.001, True)):
-        each = replace(similar, behind=replace(similar.behind, low=low))
-        found = replace(summary, comparisons=replace(summary.comparisons, similar=(each,)))
-        assert (sentence in sentences(found)) == shows
+        each = replace(similar, behind=replace(similar.behind, low=low), p_adjusted=0.0694)
+        text = sentences(replace(summary, comparisons=replace(summary.comparisons, similar=(each,))))
+        assert (sentence in text) == shows
+        assert (f"(AUC lower by {estimate(each.behind)}, p 0.069 after 3 comparisons)." in text) == shows
 
 
 def test_the_images_needed_are_those_of_statsmodels(summary: Summary) -> None:
@@ -278,10 +279,12 @@ def test_a_stored_model_is_used_and_not_stored_again(tmp_path: Path) -> None:
     commands = [step.command for step in summary_of(own.runs()[0], own).next_steps]
     assert f"zoo predict {BEST} FILES --store {own.root}" in commands
     assert not any("--keep-models" in command for command in commands)
+    assert f"zoo report --threshold-rule sensitivity=0.95 --store {own.root}" in commands
     keep(own, BEST, protocol=load_protocol("full"))
     latest = [each for each in own.runs()[0] if each.run_id == run.run_id]
     commands = [step.command for step in summary_of(latest, own).next_steps]
     assert f"zoo predict {BEST} FILES --data {KAGGLE.source} --protocol quick --store {own.root}" in commands
+    assert f"zoo report --threshold-rule sensitivity=0.95 --protocol quick --store {own.root}" in commands
 
 
 def test_a_terminal_leaves_no_problem_of_a_guarantee_out(summary: Summary) -> None:

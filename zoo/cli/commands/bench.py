@@ -87,6 +87,7 @@ def command(
     ] = False,
 ) -> None:
     """Run cards under a protocol, reuse stored runs, and print the comparison."""
+    from benchmark.runs.storage.remembered import protocol_option
     from reports.render.terminal.comparison import answers, comparison_tables
     from reports.render.terminal.runs import plan_table
     from reports.results.protocol_choices import protocol_lines, time_lines
@@ -146,7 +147,8 @@ def command(
     with watching(console, planned.plan, planned.dataset, expected=planned.expected_time, notes=notes) as on_event:
         results = planned.run(on_event=on_event, on_message=partial(console.print, markup=False, soft_wrap=True))
     out().print(comparison_tables(results.report))
-    out().print(answers(results.report, results.store.root))
+    options = protocol_option(results.store, results.runs[0].spec) if results.runs else []
+    out().print(answers(results.report, results.store.root, options))
     if results.head is not None:
         say(registered_line(results.head))
     if results.failed:

@@ -111,6 +111,10 @@ def test_two_classes_that_differ_only_in_bit_depth_have_an_auc_of_one() -> None:
     assert known.notable
     assert known.line().startswith("bit depth alone distinguishes the classes: AUC 1.00 [0.95, 1.00], shuffled")
     assert known.line().endswith("a model can reach that without looking at the content")
+    assert known.verdict() == "yes"
+    assert replace(depth, low=0.69).verdict() == "no (lower end below 0.70)"
+    assert replace(depth, facts="grey levels", low=0.887).verdict() == "no (lower end below 0.90)"
+    assert replace(depth, low=0.95, p=0.02).verdict() == "no (shuffled classes reach it)"
 
 
 def test_a_size_of_one_class_of_three_is_found() -> None:
