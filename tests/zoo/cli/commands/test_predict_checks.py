@@ -146,7 +146,7 @@ def test_csv_says_whether_probabilities_are_calibrated(zoo: Zoo, tmp_path: Path,
     answer = zoo("predict", "tiny", *where, "--csv")
     assert answer.code == 0, answer.err
     for row in csv.DictReader(io.StringIO(answer.out)):
-        assert list(row) == "image probability score decision note calibrated threshold run".split()
+        assert list(row) == ["image", "probability", "score", "decision", "note", "calibrated", "threshold", "run"]
         assert (row["calibrated"] == "true") == (row["probability"] != row["score"]) == calibrated
         assert row["decision"] == ("PNEUMONIA" if float(row["score"]) >= float(row["threshold"]) else "NORMAL")
         assert row["run"] == store.runs()[0][0].run_id
