@@ -28,8 +28,8 @@ class Unfinished:
         begun: Those of them of which a process computes a run.
         waiting: Those of them that a running benchmark is going to compute.
         is_part: Whether the section lacks cards that were asked for and have runs, as that of a single run does.
-        is_running: Whether a running benchmark is going to compute some of the missing runs. One that computes others, as
-            of another card, does not complete the section.
+        is_running: Whether a running benchmark is going to compute some of the missing runs. One that computes other
+            runs does not complete the section.
         runs: The number of runs that were asked for; each fold is one. Those of the section if it is a part of them.
         causes: The failed runs by cause.
         selection: The words of the command line that chose all cards. If these words are not known, or did not choose
