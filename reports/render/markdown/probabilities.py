@@ -102,7 +102,7 @@ def _calibration_summary(rows: Sequence[Probabilities]) -> list[str]:
     if fits:
         count = sum(fit.accepted for fit in fits)
         text = f"{count} of {plural(len(fits), 'fold')} {'is' if count == 1 else 'are'} calibrated"
-        text += f", in {len(errors)} of {plural(len(rows), 'row')}" if len(rows) > 1 else ""
+        text += f", in {len(errors)} of {plural(len(rows), 'cross-validation')}" if len(rows) > 1 else ""
     else:
         text = f"{len(errors)} of {plural(len(rows), 'run')} {'is' if len(errors) == 1 else 'are'} calibrated"
     if errors:
