@@ -16,6 +16,7 @@ from benchmark.evidence.published.alternatives import (
 from benchmark.evidence.published.feasible import Range, Rounding
 from reports.audit.decisions import ROUNDINGS, FeasibleMatrices
 from reports.audit.figures import AuditFinding, FigureSet, counts, figure_range, sizes
+from reports.claims.meaning import class_names
 from reports.text import listed
 
 _OF = {
@@ -56,7 +57,7 @@ def other_meanings(
         fitting = alternatives(ranges, feasible.test.negatives, feasible.test.positives)
     if not fitting:
         return None
-    says = [_SAY[each.meaning] for each in fitting if each.meaning in _SAY]
+    says = [_say(each.meaning, figure_set) for each in fitting if each.meaning in _SAY]
     says += [f"`averaged: {each.meaning}`" for each in fitting if each.number is not None]
     meanings = tuple(map(meaning, fitting))
     on = "" if feasible is None else f" of {sizes(feasible.test)} images"
@@ -70,6 +71,15 @@ def other_meanings(
         f"{listed(list(dict.fromkeys(says)), 'or')}.",
         would_fit=meanings,
     )
+
+
+def _say(meaning: str, figure_set: FigureSet) -> str:
+    """What the row needs for a meaning: a row that already takes the other class as positive needs the usual one."""
+    positive, names = figure_set.row.positive, class_names(figure_set.row, None) or ()
+    if meaning != "other class" or positive in (None, "positives", *names[1:]):
+        return _SAY[meaning]
+    usual = "`positive: positives`" if not names else f"`positive: {names[1]}`"
+    return f"{usual} instead of `positive: {positive}`"
 
 
 def all_cut(figure_set: FigureSet, feasible: FeasibleMatrices | None) -> AuditFinding | None:

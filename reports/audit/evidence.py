@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmark.evidence.intervals.formulas import hanley_mcneil
-from benchmark.evidence.metrics.printed import is_count, is_of_counts, of_other_class, printed_label, ratio_of
+from benchmark.evidence.intervals.formulas import hanley_mcneil, wilson
+from benchmark.evidence.metrics.keys import MeasureKey
+from benchmark.evidence.metrics.printed import (
+    averaged,
+    has_average,
+    is_count,
+    is_of_counts,
+    of_other_class,
+    printed_label,
+    ratio_of,
+)
 from benchmark.evidence.metrics.registry import Confusion, find_metric
 from benchmark.evidence.published.feasible import Range, metric_of, printed_range
-from reports.audit.figures import AuditRow, Citation, cite, counts
+from benchmark.evidence.published.support import interval_of_matrices
+from reports.audit.figures import AuditRow, Citation, cite, counts, named
 from reports.claims.meaning import class_names
 from reports.claims.model import Claims, Row
 from reports.claims.printed import TestSet
@@ -19,6 +29,7 @@ from zoo.models.card import PublishedFigure
 
 _NEAR = 1e-9
 _HALF = 0.5
+_IMPLIED_PLACES = 4
 _MATRIX = "only possible confusion matrix"
 
 About = AtLeast | Superior | Equivalent
@@ -40,6 +51,7 @@ class Evidence:
         is_printed_interval: Whether the interval is printed.
         count: The least and the greatest numerator of a share of images, and its denominator; None where it has none.
         error: The standard error of an AUC; None for other figures.
+        condition: What the evidence takes for granted: `if test precision 0.8807 is the misprint`; None for nothing.
     """
 
     row: Row
@@ -52,6 +64,7 @@ class Evidence:
     is_printed_interval: bool = False
     count: tuple[int, int, int] | None = None
     error: float | None = None
+    condition: str | None = None
 
     @property
     def point(self) -> float:
@@ -77,27 +90,44 @@ def evidence_of(claims: Claims, rows: Mapping[str, AuditRow], card: str, about: 
             Printed figures are at 0.5 unless their row says otherwise.
 
     Returns:
-        One entry per printed figure, or one per row whose confusion matrices imply an unprinted one.
+        One entry per printed figure, or one per row whose confusion matrices imply an unprinted one. The only misprint
+        of a row counts as not printed, and the matrices of all its other figures are those of the row.
     """
     evidence: list[Evidence] = []
     for row in claims.rows:
         if card not in (row.card, row.name) or not _same_decisions(row, about):
             continue
-        matrices = _possible(rows[row.name]) if about.split == "test" else ()
-        implied = _values(matrices, about.key)
+        audited, key = rows[row.name], key_in(row, about)
+        misprint = audited.misprint if about.split == "test" else None
+        matrices = _possible(audited) if about.split == "test" else ()
+        implied = _values(matrices, key)
         matrices = () if implied is None else matrices
         of_row = [
             figure
             for figure in row.figures
-            if figure.epoch is None and (figure.key, figure.split) == (about.key, about.split)
+            if figure.epoch is None
+            and (figure.key, figure.split) == (key, about.split)
+            and (misprint is None or named(figure) != misprint.printed)
         ]
-        evidence += (_printed(claims, row, rows[row.name], each, matrices, implied) for each in of_row)
+        evidence += (_printed(claims, row, audited, each, matrices, implied) for each in of_row)
         if not of_row and implied is not None:
-            low, high = number(implied[0]), number(implied[1])
+            low, high = number(implied[0], _IMPLIED_PLACES), number(implied[1], _IMPLIED_PLACES)
             value, origin = (low if low == high else f"{low} to {high}"), _matrices_in_words(matrices)
-            interval, count = _of_row(rows[row.name], about.key), _count(row, about.key, implied)
-            evidence.append(Evidence(row, implied, value, origin, None, matrices, interval, count=count))
+            count = _count(row, key, implied)
+            interval = _interval(audited, key, matrices, count)
+            condition = _condition(audited)
+            evidence.append(
+                Evidence(row, implied, value, origin, None, matrices, interval, count=count, condition=condition)
+            )
     return evidence
+
+
+def key_in(row: Row, about: About) -> str:
+    """Return how a row names the figure of a sentence: of two classes, an average over both is a figure of its own."""
+    key = MeasureKey.parse(about.key)
+    if not row.is_multiclass and (key.average == "macro" or key.average == "weighted") and has_average(key.metric):
+        return averaged(key.metric, key.average)
+    return about.key
 
 
 def _printed(
@@ -108,9 +138,15 @@ def _printed(
     matrices: tuple[Confusion, ...],
     implied: Range | None,
 ) -> Evidence:
-    values = printed_range(figure.value, figure.decimals, figure.upper) if implied is None else implied
+    # An AUC that is not the only misprint is no figure of the decisions that contradict each other.
+    is_apart = figure.key == "auc" and audited.misprint is not None
+    condition = _condition(audited) if figure.split == "test" and not is_apart else None
+    as_printed = implied is None or condition is not None
+    values = printed_range(figure.value, figure.decimals, figure.upper) if as_printed else implied
+    assert values is not None
+    count = _count(row, figure.key, values) if figure.split == "test" else None
     is_printed_interval = figure.low is not None and figure.high is not None
-    interval = _of_row(audited, figure.key) if figure.split == "test" else None
+    interval = _interval(audited, figure.key, matrices, count) if figure.split == "test" else None
     if figure.low is not None and figure.high is not None:
         interval = figure.low, figure.high
     error, test = None, row.of_two
@@ -120,8 +156,7 @@ def _printed(
     if figure.upper is not None:
         text += f" to {number(figure.upper, figure.decimals)}"
     origin = f"{figure.location}{_under_another_name(claims, row, figure)}"
-    count = _count(row, figure.key, values) if figure.split == "test" else None
-    return Evidence(row, values, text, origin, figure, matrices, interval, is_printed_interval, count, error)
+    return Evidence(row, values, text, origin, figure, matrices, interval, is_printed_interval, count, error, condition)
 
 
 def _same_decisions(row: Row, about: About) -> bool:
@@ -130,7 +165,33 @@ def _same_decisions(row: Row, about: About) -> bool:
 
 
 def _possible(audited: AuditRow) -> tuple[Confusion, ...]:
-    return (*(audited.matrices or ()), *(audited.cut or ()))
+    """The possible matrices of a row; without any, those that its only misprint leaves."""
+    matrices = (*(audited.matrices or ()), *(audited.cut or ()))
+    only = audited.misprint
+    # The matrices of an explanation are a selection if there are many.
+    return only.matrices if not matrices and only is not None and only.matrix_count == len(only.matrices) else matrices
+
+
+def _condition(audited: AuditRow) -> str | None:
+    """What has to hold so that a figure of a row whose figures contradict each other is evidence."""
+    if audited.outcome not in ("impossible", "contradictory") or audited.matrices or audited.cut:
+        return None
+    return "if this figure is right" if audited.misprint is None else f"if {audited.misprint.printed} is the misprint"
+
+
+def _interval(
+    audited: AuditRow, key: str, matrices: Sequence[Confusion], count: tuple[int, int, int] | None
+) -> Range | None:
+    """The 95% interval of a figure: of the row, else of its matrices, else of its count alone."""
+    of_row = next((each.interval for each in audited.derived if each.metric == key), None)
+    if of_row is not None or audited.outcome == "would fit":
+        return of_row
+    if (of_matrices := interval_of_matrices(key, matrices)) is not None:
+        return of_matrices
+    if count is None:
+        return None
+    least, greatest, n = count
+    return wilson(least, n)[0], wilson(greatest, n)[1]
 
 
 def _values(matrices: Sequence[Confusion], key: str) -> Range | None:
@@ -155,22 +216,21 @@ def matrices_in_words(evidence: Evidence) -> str:
     return _matrices_in_words(evidence.matrices)
 
 
-def _of_row(audited: AuditRow, key: str) -> Range | None:
-    return next((each.interval for each in audited.derived if each.metric == key), None)
-
-
 def _count(row: Row, key: str, values: Range) -> tuple[int, int, int] | None:
     ratio, test = ratio_of(key), row.of_two
     if ratio is None or ratio.population is None or test is None or row.repeats is not None:
         return None
     n = _images(ratio.population, test)
+    if not n:
+        return None
     least, greatest = (min(n, max(0, round(end * n))) for end in values)
     # A printed range also contains shares that no whole number of images gives.
     while least < greatest and least / n < values[0] - _NEAR:
         least += 1
     while greatest > least and greatest / n > values[1] + _NEAR:
         greatest -= 1
-    return least, greatest, n
+    possible = values[0] - _NEAR <= least / n <= values[1] + _NEAR
+    return (least, greatest, n) if possible else None
 
 
 def _images(population: str, test: TestSet) -> int:

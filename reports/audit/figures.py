@@ -232,6 +232,7 @@ class AuditRow:
         derived: The metrics that follow from `matrices`, or from `cut` where that is empty.
         outcome: What the audit says about its printed figures.
         would_fit: The meanings with which the figures fit, where they do not fit as stated.
+        misprint: The only single misprint that explains the contradictions of the row; None without exactly one.
     """
 
     name: str
@@ -243,6 +244,7 @@ class AuditRow:
     derived: tuple[DerivedFigure, ...]
     outcome: Outcome = "not checked"
     would_fit: tuple[str, ...] = ()
+    misprint: Explanation | None = None
 
 
 def figure_sets(row: Row, reading: Interpretation | None = None) -> Iterator[FigureSet]:

@@ -18,7 +18,7 @@ _NOT_OF_FIGURES = ("settings", "same-name", "sentence", "sentence-support", "unk
 
 
 def with_outcome(audited: AuditRow, row: Row, findings: Sequence[AuditFinding]) -> AuditRow:
-    """Return a row with its outcome. Where its figures fit only otherwise than stated, it has no matrices.
+    """Return a row with its outcome and its only misprint. If its figures fit only otherwise, it has no matrices.
 
     Args:
         audited: The row with its matrices.
@@ -35,7 +35,9 @@ def with_outcome(audited: AuditRow, row: Row, findings: Sequence[AuditFinding]) 
     if outcome == "would fit" and ambiguous and audited.reason is None:
         reason = f"would fit as {listed(meanings, 'or')}"
         audited = replace(audited, matrices=None, cut=None, reason=reason)
-    return replace(audited, outcome=outcome, would_fit=meanings)
+    misprints = [misprint for each in of_row if each.kind == "misprint" for misprint in each.explanations]
+    only = misprints[0] if len(misprints) == 1 else None
+    return replace(audited, outcome=outcome, would_fit=meanings, misprint=only)
 
 
 def _outcome(audited: AuditRow, row: Row, findings: Sequence[AuditFinding], meanings: Sequence[str]) -> Outcome:

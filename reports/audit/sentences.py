@@ -8,7 +8,7 @@ from benchmark.evidence.metrics.multiclass import find_multiclass
 from benchmark.evidence.metrics.registry import find_metric, label_of
 from reports.audit.evidence import Evidence, evidence_of, matrices_in_words
 from reports.audit.figures import AuditFinding, AuditRow, Citation
-from reports.audit.support import supported
+from reports.audit.support import Standing, as_a_whole, support_of, unchecked
 from reports.claims.model import Claims
 from reports.claims.statement import AtLeast, AtMost, Equivalent, Form, Statement, Superior
 from reports.text import capital, listed, number
@@ -36,17 +36,34 @@ def sentence_findings(claims: Claims, rows: Mapping[str, AuditRow]) -> Iterator[
         misspelt = {name for form in statement.assertion.forms() for name in misspelt_rows(claims, form)}
         yield from (_unknown_name(claims, statement, name) for name in sorted(misspelt))
         forms = [form for form in statement.assertion.necessary() if not misspelt & set(form.assertion.cards)]
-        contradiction = next((each for form in forms if (each := _contradicted(claims, rows, statement, form))), None)
-        if contradiction is not None:
-            yield contradiction
-        others = [form for form in forms if _contradicted(claims, rows, statement, form) is None]
-        yield from supported(claims, rows, statement, others)
+        yield from unchecked(claims, rows, statement, forms)
+        standings: list[Standing] = []
+        for form in statement.assertion.necessary():
+            if form not in forms:
+                standings.append("not checked")
+                continue
+            contradiction = contradicted(claims, rows, statement, form)
+            support = support_of(claims, rows, statement, form) if contradiction is None else None
+            against = contradiction if support is None else support.finding
+            if against is not None:
+                yield against
+            standings.append("contradicted" if support is None else support.standing)
+        yield from as_a_whole(claims, statement, standings)
         yield from _p_value(claims, statement)
 
 
-def _contradicted(
-    claims: Claims, rows: Mapping[str, AuditRow], statement: Statement, form: Form
-) -> AuditFinding | None:
+def contradicted(claims: Claims, rows: Mapping[str, AuditRow], statement: Statement, form: Form) -> AuditFinding | None:
+    """Return how the figures that are printed or implied contradict a part of a sentence.
+
+    Args:
+        claims: The claims.
+        rows: The audited rows by name.
+        statement: The sentence.
+        form: The part.
+
+    Returns:
+        The finding; None if they do not contradict it, or say nothing about it.
+    """
     match form.assertion:
         case AtLeast() as bound:
             return _against_bound(claims, rows, statement, bound)
@@ -130,12 +147,15 @@ def _finding(
         derivation = "A figure that is not printed follows from the printed ones of its row, whatever their rounding."
     else:
         derivation = "Rounding of the printed figures does not explain the difference."
+    conditions = list(dict.fromkeys(each.condition for each in evidence if each.figure is None and each.condition))
+    if conditions:
+        derivation += f" This holds {listed(conditions)}."
     unsettled = [each.row.name for each in evidence if rows[each.row.name].outcome == "would fit"]
     if unsettled:
         derivation += f" The figures of {listed(unsettled)} do not fit as stated, so the sentence may be right."
     return AuditFinding(
         "sentence",
-        "ambiguous" if unsettled else "contradiction",
+        "ambiguous" if unsettled or conditions else "contradiction",
         evidence[0].row.name,
         None,
         (Citation(statement.text, statement.location), *(each.citation for each in evidence)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -38,7 +39,7 @@ from zoo.config.errors import ConfigError
 from zoo.config.renames import formerly
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import named_file, near, read_yaml, validate
-from zoo.models.card import ModelCard, PublishedFigure
+from zoo.models.card import NAME_PATTERN, ModelCard, PublishedFigure
 from zoo.models.metrics import Measured
 from zoo.models.recipe import Loss
 
@@ -195,6 +196,12 @@ def load_claims(name: str, cards: Mapping[str, ModelCard]) -> Claims:
     """
     path = named_file("claims", "CLAIMS", name, _BUILT_IN)
     data = read_yaml(path, Claims)
+    if "name" not in data and not re.search(NAME_PATTERN, path.stem):
+        proper = re.sub(r"[^a-z0-9._-]+", "-", path.stem.lower()).strip("-") or "claims"
+        raise ConfigError(
+            f"{path}: the file's name is the name of the claims: lower case letters, digits, '.', '_' and '-' only; "
+            f"rename the file to '{proper}{path.suffix}'"
+        )
     if data.setdefault("name", path.stem) != path.stem:
         raise ConfigError(f"{path}: name: is '{data['name']}'; must equal the file's name, '{path.stem}'")
     written = validate(Claims, data, str(path))

@@ -85,6 +85,25 @@ class OfFigure(Measured, Assertion):
             raise ValueError(f"{self.metric} does not depend on decisions; drop `at`")
         return self
 
+    @model_validator(mode="after")
+    def _of_two_models(self) -> Self:
+        first, second = getattr(self, "a", None), getattr(self, "b", None)
+        if first is not None and first == second:
+            raise ValueError(f"`a` and `b` are both {first}; a comparison is of two models")
+        return self
+
+    @model_validator(mode="after")
+    def _as_share(self) -> Self:
+        record = find_metric(self.metric) or find_multiclass(self.key)
+        if record is None or not record.is_fraction:
+            return self
+        for field in ("value", "margin", "within"):
+            bound = getattr(self, field, 0.0)
+            if not 0 <= bound <= 1:
+                hint = f"; is it given in percent? Then it is {field}: {bound / 100:g}" if 1 < bound <= 100 else ""
+                raise ValueError(f"{field}: a bound of {self.metric} is a share between 0 and 1, not {bound:g}{hint}")
+        return self
+
 
 class Superior(OfFigure):
     """A is better than B in a metric by more than `margin`."""
@@ -336,6 +355,9 @@ def unknown_metric(path: str, name: str, known: Iterable[str] | None = None) -> 
         others = aliases() | printed_aliases() if printed else aliases()
         same = next((metric for alias, metric in others.items() if alias.casefold() == name.casefold()), None)
         hint = f"Did you mean {same}?" if same is not None else suggest(name, names, others)
+        average = None if printed or name not in PRINTED else PRINTED[name]
+        if average is not None and average.of is not None:
+            hint = f"Write `metric: {average.of}` and `average: {average.average}`."
         yield f"{path}: unknown metric '{name}'. {hint}"
 
 

@@ -34,7 +34,7 @@ def plan_claims(claims: Claims, experiment: Experiment, probes: Collection[str] 
         )
     alike = dict.fromkeys(probes, True)
     for statement in claims.statements:
-        entries += statement_plans(claims, statement, experiment, alike)
+        entries += statement_plans(claims, {row.name: row for row in audited.rows}, statement, experiment, alike)
     notes = tuple(_notes(claims, experiment))
     return Plan(claims.name, claims.title, claims.margin, claims.margin_from, experiment, tuple(entries), notes)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
 from benchmark.evidence.metrics.multiclass import find_multiclass
 from benchmark.evidence.metrics.registry import find_metric, label_of
+from reports.audit.evidence import evidence_of
+from reports.audit.figures import AuditRow
 from reports.claims.model import Claims
 from reports.claims.statement import AtLeast, AtMost, Equivalent, NotSuperior, Superior
 from reports.verdicts.statements import Judged
@@ -42,29 +45,35 @@ class PrintedTruth:
         return None
 
 
-def printed_truth(claims: Claims, assertion: Judged) -> PrintedTruth | None:
+def printed_truth(claims: Claims, rows: Mapping[str, AuditRow], assertion: Judged) -> PrintedTruth | None:
     """Find by how much printed figures are beyond the bound of a statement.
 
     Args:
         claims: The claims.
+        rows: Its audited rows by name.
         assertion: A part of a statement.
 
     Returns:
-        The distance; None where a figure of one of its cards is not printed. Several printed values of a card count
-        with their mean.
+        The distance; None where a figure of one of its cards is neither printed nor implied by the only possible
+        confusion matrix. Several printed values of a card count with their mean.
     """
-    printed = [_figures(claims, assertion, name) for name in assertion.cards]
-    if not all(printed):
+    printed = [[(each.value, each.decimals) for each in _figures(claims, assertion, name)] for name in assertion.cards]
+    source = "printed" if all(printed) else "implied"
+    figures = [
+        of_card or _implied(claims, rows, assertion, name)
+        for of_card, name in zip(printed, assertion.cards, strict=True)
+    ]
+    if not all(figures):
         return None
-    decimals = max(figure.decimals for figures in printed for figure in figures)
-    values = [fmean(figure.value for figure in figures) for figures in printed]
+    decimals = max(places for of_card in figures for _, places in of_card)
+    values = [fmean(value for value, _ in of_card) for of_card in figures]
     bound = bound_of(assertion)
     if isinstance(assertion, AtLeast):
-        words = f"the printed {label_of(assertion.key)} of {values[0]:.{decimals}f}"
+        words = f"the {source} {label_of(assertion.key)} of {values[0]:.{decimals}f}"
         distance = bound - values[0] if isinstance(assertion, AtMost) else values[0] - bound
         return PrintedTruth(_rounded(distance), words, strict=False)
     gain = _rounded((values[1] - values[0]) if is_loss(assertion.key) else (values[0] - values[1]))
-    words = f"the printed gain of {gain:.{decimals}f}"
+    words = f"the {source} gain of {gain:.{decimals}f}"
     if isinstance(assertion, Equivalent):
         return PrintedTruth(_rounded(bound - abs(gain)), words, strict=False)
     distance = bound - gain if isinstance(assertion, NotSuperior) else gain - bound
@@ -90,6 +99,12 @@ def bound_of(assertion: Judged) -> float:
     if isinstance(assertion, AtLeast):
         return assertion.value
     return assertion.margin if isinstance(assertion, Superior) else assertion.within
+
+
+def _implied(claims: Claims, rows: Mapping[str, AuditRow], assertion: Judged, card: str) -> list[tuple[float, int]]:
+    """The figures that follow from the only possible matrix of a row, with four decimals."""
+    evidence = evidence_of(claims, rows, card, assertion)
+    return [(each.values[0], 4) for each in evidence if each.figure is None and each.values[0] == each.values[1]]
 
 
 def is_loss(key: str) -> bool:

@@ -19,6 +19,8 @@ from benchmark.evidence.metrics.multiclass import find_multiclass
 from benchmark.evidence.metrics.registry import label_of
 from benchmark.evidence.planning.noise import Noise, not_plannable
 from benchmark.evidence.planning.search import MOST, Chances, images_with_power, scaled_images, smallest_with_power
+from reports.audit.figures import AuditRow
+from reports.audit.sentences import contradicted
 from reports.claims.model import Claims
 from reports.claims.statement import (
     Assertion,
@@ -38,17 +40,25 @@ from reports.planning.model import BETWEEN_CARDS, SEEDS, ClaimPlan, Experiment
 from reports.planning.printed import PrintedTruth, bound_of, is_loss, printed_truth, printed_values
 from reports.verdicts.statements import Judged, as_gain, interval_decision
 
+_CONTRADICTED = (
+    "the figures that the printed ones imply contradict it (zoo audit); --difference X plans for another truth"
+)
 _STEPS = 6
 _BISECTIONS = 40
 
 
 def statement_plans(
-    claims: Claims, statement: Statement, experiment: Experiment, alike: Mapping[str, bool]
+    claims: Claims,
+    rows: Mapping[str, AuditRow],
+    statement: Statement,
+    experiment: Experiment,
+    alike: Mapping[str, bool],
 ) -> Iterator[ClaimPlan]:
     """Plan the verdict on each part of a statement.
 
     Args:
         claims: The claims.
+        rows: Its audited rows by name.
         statement: The statement.
         experiment: The planned measurement.
         alike: By name of card, whether the seed changes nothing, as for a probe.
@@ -62,11 +72,18 @@ def statement_plans(
         assertion = form.assertion
         entry = ClaimPlan(about, _in_words(assertion), "statement")
         every_seed_alike = bool(assertion.cards) and all(alike.get(name, False) for name in assertion.cards)
-        yield _plan(entry, claims, assertion, experiment, every_seed_alike)
+        is_contradicted = experiment.from_printed and contradicted(claims, rows, statement, form) is not None
+        yield _plan(entry, claims, rows, assertion, experiment, every_seed_alike, is_contradicted)
 
 
 def _plan(
-    entry: ClaimPlan, claims: Claims, assertion: Assertion, experiment: Experiment, every_seed_alike: bool
+    entry: ClaimPlan,
+    claims: Claims,
+    rows: Mapping[str, AuditRow],
+    assertion: Assertion,
+    experiment: Experiment,
+    every_seed_alike: bool,
+    is_contradicted: bool,
 ) -> ClaimPlan:
     if isinstance(assertion, MatrixOf):
         return replace(entry, note="decided by the audit of the printed figures; nothing is measured")
@@ -82,9 +99,11 @@ def _plan(
         return replace(entry, note=reason)
     noise = replace(experiment.noise, spread=0.0, agreement=1.0) if every_seed_alike else experiment.noise
     expected = _expected(claims, assertion, experiment)
-    as_printed = printed_truth(claims, assertion) if experiment.from_printed else None
+    as_printed = printed_truth(claims, rows, assertion) if experiment.from_printed else None
     if as_printed is not None and (reason := as_printed.why_not) is not None:
         return replace(entry, limit=bound_of(assertion), note=reason)
+    if is_contradicted:
+        return replace(entry, limit=bound_of(assertion), note=_CONTRADICTED)
     world = world_of(assertion.key, sizes, experiment)
     # Without names, parts about other cards with the same figures are simulated once.
     unnamed = assertion.model_copy(update={name: "" for name in ("a", "b", "card") if hasattr(assertion, name)})
@@ -265,7 +284,10 @@ def _obstacle(assertion: Judged, sizes: Mapping[str, int] | None) -> str | None:
     if len(sizes) > 2 and find_multiclass(assertion.key) is None:
         return f"{label_of(assertion.key)} is of two classes, and the test set has {len(sizes)}"
     if len(sizes) == 2 and assertion.key != assertion.metric:
-        return f"{label_of(assertion.key)} is of three classes or more, and the test set has two"
+        instead = (
+            "; it is balanced accuracy: plan `metric: balanced_accuracy`" if assertion.key == "recall:macro" else ""
+        )
+        return f"no plan for {label_of(assertion.key)} of two classes{instead}"
     if assertion.of_class is not None and assertion.of_class not in sizes:
         return f"the test set has no class {assertion.of_class}"
     return None

@@ -46,6 +46,11 @@ class AuditResults:
             if finding.severity == "impossible" and finding.reading is None
         )
 
+    @property
+    def unknown_names(self) -> tuple[AuditFinding, ...]:
+        """The findings that a sentence names a row that does not exist and resembles one."""
+        return tuple(each for audit in self.audits for each in audit.findings if each.kind == "unknown-name")
+
     def to_dict(self) -> list[dict[str, Any]]:
         """The document that `zoo audit --json` prints."""
         document: list[dict[str, Any]] = TypeAdapter(list[Audit]).dump_python(

@@ -13,10 +13,8 @@ from benchmark.data.cache import declared_gib
 from benchmark.data.dataset import Dataset
 from benchmark.runs.execution.engines.engine import Work
 from benchmark.runs.execution.events import Event
-from benchmark.runs.execution.execute import execute_all
 from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.execution.main_module import registration_of, stop_in_worker
-from benchmark.runs.execution.reuse import reusable_run
 from benchmark.runs.plan import Plan, PlannedSplit, Skip, make_plan, planned_splits
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.registration import RegisteredClaims
@@ -48,7 +46,8 @@ from zoo.api.inputs import (
     resolve_store,
 )
 from zoo.api.messages import Messages, OnMessage, silent
-from zoo.api.registrations import ClaimsArgument, applying_claims, head_of, record_outcome, register
+from zoo.api.registered_runs import execute_registered, registration_before, reused_runs
+from zoo.api.registrations import ClaimsArgument, applying_claims, head_of
 from zoo.api.tables import html_table
 from zoo.config.arguments import flag, whole
 from zoo.config.errors import ConfigError
@@ -143,7 +142,7 @@ class BenchPlan:
     @cached_property
     def reused(self) -> set[str]:
         """Ids of the runs that the store already contains."""
-        return {spec.run_id for spec in self.plan.specs if reusable_run(self.store, spec) is not None}
+        return reused_runs(self.plan.specs, self.store)
 
     @property
     def expected_time(self) -> str | None:
@@ -189,23 +188,19 @@ class BenchPlan:
             leaks.handle(event)
 
         self._remember()
-        stored = {spec.run_id for spec in self.plan.specs if reusable_run(self.store, spec) is not None}
+        stored = reused_runs(self.plan.specs, self.store)
         registration = self._registration(stored, messages)
-        try:
-            runs = execute_all(
-                self.plan.specs,
-                self.dataset,
-                self.store,
-                jobs=self.jobs,
-                limits=self.limits,
-                on_event=handle,
-                registration=registration,
-                engine=self.engine.maker(),
-                threads=self.engine.cores,
-            )
-        finally:  # scores that exist when a benchmark is interrupted are recorded too
-            with suppress(OSError, ConfigError):
-                record_outcome(self.store, [spec.run_id for spec in self.plan.specs], stored)
+        runs = execute_registered(
+            self.plan,
+            self.dataset,
+            self.store,
+            stored,
+            registration=registration,
+            jobs=self.jobs,
+            limits=self.limits,
+            engine=self.engine,
+            on_event=handle,
+        )
         if self.dataset.known_as is not None:
             runs = declared(runs, self.dataset.known_as)
         return BenchResults(tuple(runs), self.plan.skips, self.store, messages.lines(), head_of(self.store))
@@ -246,17 +241,12 @@ class BenchPlan:
 
     def _registration(self, stored: set[str], messages: Messages) -> str | None:
         """Digest of the registration that precedes the runs. Raises if one is needed and cannot be written."""
-        planned = {spec.run_id for spec in self.plan.specs}
-        try:
-            link = register(self.plan, self.dataset, self.store, stored, self.claims)
+        registration = registration_before(self.plan, self.dataset, self.store, stored, self.claims)
+        with suppress(OSError, Unreadable):  # the registration would have failed if it was needed
             if read_chain(self.store).problems:
                 where = self.store.root
                 messages.warn(f"{where}: its registrations were changed; `zoo verify {where}` lists what differs")
-        except (OSError, Unreadable):
-            if planned - stored:
-                raise
-            return None  # a store that cannot be written can still supply finished runs
-        return None if link is None else link.digest
+        return registration
 
 
 def bench(

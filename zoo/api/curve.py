@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,15 +13,12 @@ from benchmark.data.quotas import Counts
 from benchmark.data.training_subset import subset_counts
 from benchmark.evidence.metrics.multiclass import multiclass_metrics
 from benchmark.evidence.metrics.registry import measures
-from benchmark.runs.execution.execute import execute_all
 from benchmark.runs.execution.fork_server import warm_up
 from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.execution.main_module import registration_of, stop_in_worker
-from benchmark.runs.execution.reuse import reusable_run
 from benchmark.runs.plan import Plan, PlannedSplit, make_plan, planned_splits
 from benchmark.runs.protocol import AUTO, Protocol
 from benchmark.runs.run import Run, RunSpec, TrainingSubset
-from benchmark.runs.storage.files import Unreadable
 from benchmark.runs.storage.remembered import SourceOptions
 from benchmark.runs.storage.store import Store
 from reports.render.training_size import curve_document, curve_rows
@@ -37,7 +33,7 @@ from zoo.api.expected_time import expected_time
 from zoo.api.inputs import CardLike, PathLike, Paths, resolve_cards, resolve_limits, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.metric_names import metric_named
-from zoo.api.registrations import record_outcome, register
+from zoo.api.registered_runs import execute_registered, registration_before, reused_runs
 from zoo.api.tables import frame, html_table
 from zoo.config.arguments import PATH, one_of_types, optional_text, whole
 from zoo.config.errors import ConfigError
@@ -131,7 +127,7 @@ class CurvePlan:
     @cached_property
     def reused(self) -> set[str]:
         """Ids of the runs that the store already contains."""
-        return {spec.run_id for spec in self.plan.specs if reusable_run(self.store, spec) is not None}
+        return reused_runs(self.plan.specs, self.store)
 
     @property
     def expected_time(self) -> str | None:
@@ -151,35 +147,21 @@ class CurvePlan:
             ConfigError: The engine cannot be used.
             OSError: The store cannot be written; finished runs remain in it.
         """
-        stored = {spec.run_id for spec in self.plan.specs if reusable_run(self.store, spec) is not None}
-        registration = self._registration(stored)
-        try:
-            runs = execute_all(
-                self.plan.specs,
-                self.dataset,
-                self.store,
-                jobs=self.jobs,
-                limits=self.limits,
-                on_event=on_event,
-                registration=registration,
-                engine=self.engine.maker(),
-                threads=self.engine.cores,
-            )
-        finally:  # scores that exist when a curve is interrupted are recorded too
-            with suppress(OSError, ConfigError):
-                record_outcome(self.store, [spec.run_id for spec in self.plan.specs], stored)
+        stored = reused_runs(self.plan.specs, self.store)
+        registration = registration_before(self.plan, self.dataset, self.store, stored)
+        runs = execute_registered(
+            self.plan,
+            self.dataset,
+            self.store,
+            stored,
+            registration=registration,
+            jobs=self.jobs,
+            limits=self.limits,
+            engine=self.engine,
+            on_event=on_event,
+        )
         curve = training_size_curve(runs, self.store, self.metric)
         return CurveResults(curve, tuple(runs), self.store, self.messages)
-
-    def _registration(self, stored: set[str]) -> str | None:
-        """Digest of the registration that precedes the runs. Raises if one is needed and cannot be written."""
-        try:
-            link = register(self.plan, self.dataset, self.store, stored)
-        except (OSError, Unreadable):
-            if stored < {spec.run_id for spec in self.plan.specs}:
-                raise
-            return None  # a store that cannot be written can still supply finished runs
-        return None if link is None else link.digest
 
 
 def curve(

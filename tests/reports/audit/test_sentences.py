@@ -135,7 +135,13 @@ def test_an_interval_that_includes_the_bound_does_not_show_it(tmp_path: Path) ->
         ),
         (recall_of("resnet", 0.95, at="half"), "includes 0.95"),
         ({"at_least": {"card": "resnet", "metric": "auc", "value": 0.965}}, "interval [0.959, 0.983] includes 0.965"),
-        ({"at_least": {"card": "resnet", "metric": "f1", "value": 0.9}}, "No interval is printed, and none follows"),
+        ({"at_least": {"card": "resnet", "metric": "mcc", "value": 0.8}}, "No interval is printed, and none follows"),
+        (better("densenet", "resnet", "recall", significant=True), "no pairing of the decisions gives McNemar's test"),
+        ({"at_least": {"card": "vgg", "metric": "recall", "average": "macro", "value": 0.8}}, "support the sentence"),
+        (
+            {"at_least": {"card": "vgg", "metric": "recall", "average": "macro", "value": 0.9}},
+            "Macro recall of vgg at least 0.9; printed: 0.8761 (Table of macro_recall)",
+        ),
         ({"at_least": {"card": "resnet", "metric": "log_loss", "value": 0.9}}, "no log loss of resnet is printed"),
         ({"equivalent": {"a": "resnet", "b": "vgg", "metric": "auc", "within": 0.05}}, "lies within ±0.05"),
         ({"equivalent": {"a": "resnet", "b": "vgg", "metric": "auc", "within": 0.01}}, "contradicts the printed"),
@@ -154,8 +160,10 @@ def test_a_gain_has_newcombes_interval_and_the_best_case_of_mcnemars_test(tmp_pa
     (found,) = sentences(tmp_path, better("resnet", "densenet", "accuracy"))
     low, high = confint_proportions_2indep(579, 624, 566, 624, compare="diff", method="newcomb")
     assert f"[{low:.3f}, {high:.3f}], includes 0" in found.statement
-    least = mcnemar(np.array([[0, 13], [0, 0]]), exact=True).pvalue
-    assert f"Their counts differ by at most 13: McNemar's exact p value is {least:.2g} or more" in found.derivation
+    # 16 negatives more and 3 positives fewer are right, so at least 19 images are right for one model only.
+    least = mcnemar(np.array([[0, 16], [3, 0]]), exact=True).pvalue
+    assert "Their counts differ by 13, and their matrices by at least 19 images" in found.derivation
+    assert f"McNemar's exact p value is {least:.2g} or more" in found.derivation
 
 
 def test_a_gain_of_aucs_has_the_interval_of_hanley_and_mcneil(tmp_path: Path) -> None:
@@ -169,11 +177,14 @@ def test_a_gain_of_aucs_has_the_interval_of_hanley_and_mcneil(tmp_path: Path) ->
 
 
 def test_a_p_value_that_no_pairing_gives_is_named(tmp_path: Path) -> None:
-    forms = [better("resnet", "densenet", "accuracy", significant=True, p_value=p) for p in (1e-5, 0.001, 0.2)]
-    texts = [f"{each.statement} {each.derivation}" for each in sentences(tmp_path, *forms)]
-    assert sum("The stated p value of 1e-05 cannot be McNemar's" in text for text in texts) == 1
+    forms = [better("resnet", "densenet", "accuracy", significant=True, p_value=p) for p in (0.001, 0.003, 0.2)]
+    done = sentences(tmp_path, *forms)
+    texts = [f"{each.statement} {each.derivation}" for each in done]
+    (refuted,) = (each for each in done if "The stated p value of 0.001 cannot be McNemar's" in each.statement)
+    assert (refuted.kind, refuted.severity) == ("sentence", "contradiction")
+    assert refuted.statement.startswith("The sentence s0 (Text) contradicts the printed figures")
     assert sum("its p value of 0.2 is not below 0.05" in text for text in texts) == 1
-    assert not any("p value of 0.001 cannot" in text for text in texts)
+    assert not any("p value of 0.003 cannot" in text for text in texts)
 
 
 def test_the_figure_of_the_other_class_is_called_what_it_is_printed_as(tmp_path: Path) -> None:
@@ -190,4 +201,103 @@ def test_the_figure_of_the_other_class_is_called_what_it_is_printed_as(tmp_path:
 def test_significance_belongs_to_a_superiority(tmp_path: Path) -> None:
     form = {"not_superior": {"a": "resnet", "b": "vgg", "metric": "auc", "significant": True}}
     with pytest.raises(ConfigError, match="`significant` and `p_value` are of `superior`"):
+        sentences(tmp_path, form)
+
+
+MISPRINTED = {"accuracy": 0.8141, "precision": 0.8807, "recall": 0.9769, "specificity": 0.5427, "f1": 0.8679}
+"""Of 234 + 390 images; without the precision, brute force finds TP 381, FP 107, TN 127, FN 9 alone."""
+
+
+def of_misprinted(folder: Path, metric: str, value: float, **more: float) -> AuditFinding:
+    figures = [figure(name, each) for name, each in (MISPRINTED | more).items()]
+    said = statement(at_least={"card": "one", "metric": metric, "value": value})
+    done = audit_of(folder, row("one", *figures), negatives=234, positives=390, statements=[said])
+    (finding,) = (each for each in done.findings if each.kind in ("sentence", "sentence-support"))
+    return finding
+
+
+def test_the_figures_beside_the_only_misprint_are_evidence(tmp_path: Path) -> None:
+    finding = of_misprinted(tmp_path, "recall", 0.95)
+    low, high = proportion_confint(381, 390, method="wilson")
+    assert low > 0.95
+    assert finding.statement == (
+        "The printed figures support the sentence useful (Abstract), if test precision 0.8807 is the misprint: recall "
+        f"of one is 0.9769, and its 95% interval [{low:.3f}, {high:.3f}] is not below 0.95."
+    )
+    assert finding.derivation.startswith("It is 381 of 390 images.")
+
+
+def test_the_only_misprint_is_no_evidence_for_itself(tmp_path: Path) -> None:
+    finding = of_misprinted(tmp_path, "precision", 0.85)
+    assert (finding.kind, finding.severity) == ("sentence", "ambiguous")
+    assert f"gives {381 / 488:.4f}" in finding.statement
+    assert "This holds if test precision 0.8807 is the misprint." in finding.derivation
+
+
+def test_a_recall_has_its_own_count_whatever_else_is_wrong(tmp_path: Path) -> None:
+    finding = of_misprinted(tmp_path, "recall", 0.95, f1=0.7, specificity=0.9)
+    assert [k for k in range(391) if round(k / 390, 4) == 0.9769] == [381]
+    assert (
+        "support the sentence useful (Abstract), if this figure is right: recall of one is 0.9769" in finding.statement
+    )
+
+
+def test_the_only_matrix_gives_intervals_of_f1_and_of_balanced_accuracy(tmp_path: Path) -> None:
+    forms = [
+        {"at_least": {"card": "densenet", "metric": "f1", "value": 0.9}},
+        {"at_least": {"card": "vgg", "metric": "balanced_accuracy", "value": 0.84}},
+    ]
+    first, second = sentences(tmp_path, *forms)
+    low, high = (2 * end / (1 + end) for end in proportion_confint(377, 377 + 45 + 13, method="wilson"))
+    assert "support the sentence s0 (Text): F1 of densenet is 0.9286" in first.statement
+    assert f"[{low:.3f}, {high:.3f}]" in first.statement
+    # Half the difference of recall and of the share of false positives, by Newcombe's method 10.
+    low, high = confint_proportions_2indep(360, 390, 40, 234, compare="diff", method="newcomb")
+    assert "support the sentence s1 (Text)" in second.statement
+    assert f"[{(1 + low) / 2:.3f}, {(1 + high) / 2:.3f}]" in second.statement
+
+
+def test_rounding_of_two_aucs_can_decide_whether_a_gain_is_shown(tmp_path: Path) -> None:
+    (finding,) = sentences(tmp_path, better("resnet", "vgg", "auc"))
+
+    def lower_end(one: float, other: float) -> float:
+        return float(one - other - norm.ppf(0.975) * np.hypot(*(hanley_mcneil(auc, 390, 234) for auc in (one, other))))
+
+    assert lower_end(0.9705, 0.9515) < lower_end(0.971, 0.951) < 0 < lower_end(0.9715, 0.9505)
+    assert f"[{lower_end(0.971, 0.951):.4f}, " in finding.statement
+    assert "includes 0 or not, depending on how the printed AUC was rounded" in finding.statement
+    assert "but do not show it" in finding.statement
+
+
+@pytest.mark.parametrize(
+    ("recalls", "text"),
+    [
+        ((0.95, 0.9), "s0 (Text) is not shown as a whole: part 1 is not shown; part 2 is shown."),
+        ((0.99, 0.9), "s0 (Text) is contradicted as a whole: part 1 is contradicted; part 2 is shown."),
+        ((0.9, 0.91), "support the sentence s0 (Text) as a whole: each of its 2 parts is shown."),
+    ],
+)
+def test_a_sentence_with_several_parts_has_one_conclusion(
+    tmp_path: Path, recalls: tuple[float, float], text: str
+) -> None:
+    done = sentences(tmp_path, {"all": [recall_of("resnet", recalls[0]), recall_of("densenet", recalls[1])]})
+    assert sum(text in each.statement for each in done) == 1
+    assert len(done) == 3
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        (recall_of("resnet", 95), "a bound of recall is a share between 0 and 1, not 95; is it given in percent"),
+        (better("resnet", "vgg", "auc", margin=2), "margin: a bound of auc .* Then it is margin: 0.02"),
+        ({"equivalent": {"a": "vgg", "b": "resnet", "metric": "auc", "within": 5}}, "within: 0.05"),
+        (better("vgg", "vgg", "auc"), "`a` and `b` are both vgg; a comparison is of two models"),
+        (
+            {"at_least": {"card": "vgg", "metric": "macro_recall", "value": 0.9}},
+            "unknown metric 'macro_recall'. Write `metric: recall` and `average: macro`.",
+        ),
+    ],
+)
+def test_a_sentence_that_cannot_be_meant_is_refused(tmp_path: Path, form: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         sentences(tmp_path, form)

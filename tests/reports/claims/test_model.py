@@ -286,6 +286,15 @@ def test_a_row_is_named_in_lower_case_and_its_name_in_the_source_is_an_alias(tmp
     assert '`alias: "ResNet A"`' in line
 
 
+def test_a_file_that_cannot_name_its_claims_is_to_be_renamed(tmp_path: Path) -> None:
+    path = tmp_path / "Doe 2024.yaml"
+    path.write_text("title: A study\n")
+    with pytest.raises(
+        ConfigError, match=r"the file's name is the name of the claims: .*rename the file to 'doe-2024.yaml'"
+    ):
+        load_claims(str(path), cards())
+
+
 @pytest.mark.parametrize(
     ("says", "answer"),
     [

@@ -12,6 +12,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from benchmark.evidence.intervals.formulas import wilson
 from benchmark.evidence.planning.noise import Noise
+from reports.audit.audit import audit
 from reports.planning.model import ClaimPlan, Experiment
 from reports.planning.plan import plan_claims
 from reports.planning.statements import statement_plans
@@ -72,7 +73,8 @@ def as_printed(folder: Path, form: dict[str, Any], sets: int = 300, difference: 
     said = {"id": "said", "location": "Abstract", "text": "So it is.", "assertion": form}
     claims = claims_of(folder, contents(*rows, negatives=100, positives=390, statements=[said]))
     experiment = Experiment(None, Noise(), "drawn", difference or 0.1, 0.8, sets, from_printed=difference is None)
-    (plan,) = statement_plans(claims, claims.statements[0], experiment, {})
+    audited = {row.name: row for row in audit(claims).rows}
+    (plan,) = statement_plans(claims, audited, claims.statements[0], experiment, {})
     return plan
 
 
@@ -118,7 +120,7 @@ def test_a_sentence_that_its_printed_figures_contradict_has_no_plan(
         ({"threshold_matters": {"card": A, "metric": "recall"}}, "the threshold that validation chooses"),
         ({"at_least": {"card": A, "metric": "auc", "value": 0.8, "split": "val"}}, "plans are for test figures"),
         ({"at_most": {"card": A, "metric": "log_loss", "value": 0.8}}, "distribution of the scores"),
-        ({"at_least": {"card": A, "metric": "recall", "average": "macro", "value": 0.8}}, "three classes or more"),
+        ({"at_least": {"card": A, "metric": "recall", "average": "macro", "value": 0.8}}, "it is balanced accuracy"),
     ],
 )
 def test_what_cannot_be_planned_says_why(tmp_path: Path, says: dict[str, Any], note: str) -> None:
@@ -126,3 +128,27 @@ def test_what_cannot_be_planned_says_why(tmp_path: Path, says: dict[str, Any], n
     assert plan.power is None
     assert plan.note is not None
     assert note in plan.note
+
+
+@pytest.mark.parametrize(
+    ("bound", "note"),
+    [
+        (0.95, "the implied recall of 0.9231 contradicts it; --difference X plans for another truth"),
+        (0.9, None),
+    ],
+)
+def test_a_figure_of_the_only_possible_matrix_counts_as_printed(tmp_path: Path, bound: float, note: str | None) -> None:
+    """Brute force finds TP 360, FP 40, TN 194, FN 30 alone: 360 of 390."""
+    printed = {"macro_precision": 0.8830, "macro_recall": 0.8761, "accuracy": 0.8878}
+    says = {"at_least": {"card": "one", "metric": "recall", "value": bound}}
+    said = {"id": "said", "location": "Abstract", "text": "So it is.", "assertion": says}
+    rows = row("one", *(figure(metric, value) for metric, value in printed.items()))
+    claims = claims_of(tmp_path, contents(rows, negatives=234, positives=390, statements=[said]))
+    experiment = Experiment(None, Noise(), "drawn", 0.1, 0.8, 20, from_printed=True)
+    audited = {each.name: each for each in audit(claims).rows}
+    (plan,) = statement_plans(claims, audited, claims.statements[0], experiment, {})
+    assert (plan.power is None) == (note is not None)
+    if note is None:
+        assert plan.if_true == "the implied recall of 0.9231"
+    else:
+        assert plan.note == note

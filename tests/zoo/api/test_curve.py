@@ -17,6 +17,7 @@ from tests.support.tiny import card, finished, protocol, write_npz, write_protoc
 from tests.zoo.cli import test_app as test_zoo_cli
 from tests.zoo.cli.test_app import Zoo
 from zoo.api import curve as module
+from zoo.api import registered_runs
 from zoo.config.errors import ConfigError
 
 zoo = test_zoo_cli.zoo
@@ -104,7 +105,7 @@ def test_a_curve_is_registered_before_the_first_run_and_recorded_at_the_end(
             store.save(finished(spec, registration=registration))
         return []
 
-    monkeypatch.setattr(module, "execute_all", execute)
+    monkeypatch.setattr(registered_runs, "execute_all", execute)
     monkeypatch.setattr(module, "training_size_curve", lambda runs, store, metric: None)
     plan = package.plan_curve(card(), sizes=[10, 20], draws=2, store=store, **where)
     plan.run()

@@ -21,14 +21,15 @@ def command(
     ] = None,
     cards: CardsOption = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with code 1 if a printed figure is impossible.")
+        bool,
+        typer.Option("--strict", help="Exit with code 1 if a figure is impossible or a sentence names an unknown row."),
     ] = False,
     json: JsonOption = False,
 ) -> None:
     """Check published figures for contradictions and impossible values, and show what the figures imply.
 
-    The exit code is 0 whatever is found; with --strict it is 1 if a printed figure is impossible. It is 2 if the claims
-    file is wrong.
+    The exit code is 0 whatever is found; with --strict it is 1 if a printed figure is impossible, or if a sentence
+    names a row that does not exist. It is 2 if the claims file is wrong.
     """
     from zoo.api.audit import audit
 
@@ -40,5 +41,5 @@ def command(
 
         for each in results.audits:
             out().print(audit_tables(each))
-    if strict and results.impossible:
+    if strict and (results.impossible or results.unknown_names):
         raise typer.Exit(1)

@@ -9,10 +9,12 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
 from benchmark.evidence.intervals.formulas import hanley_mcneil
+from benchmark.evidence.metrics.registry import Confusion
 from benchmark.evidence.published.support import (
     auc_for_bound,
     correlation_for,
     count_for_bound,
+    discordant,
     images_for_bound,
     least_p,
 )
@@ -64,3 +66,24 @@ def test_a_p_value_takes_the_correlation_at_which_the_test_gives_it() -> None:
     contrast = np.array([1, -1])
     assert 2 * norm.sf(0.006 / np.sqrt(contrast @ covariance @ contrast)) == pytest.approx(0.05)
     assert correlation_for(0.0001, (0.01, 0.02), 0.05) is None
+
+
+@pytest.mark.parametrize(("tp", "tn"), [(15, 28), (20, 24), (17, 21), (30, 0), (19, 12)])
+def test_opposite_differences_of_the_classes_bound_the_discordant_images(tp: int, tn: int) -> None:
+    """Of every pairing of the decisions on 30 + 30 images, statsmodels' tests find no smaller p value."""
+    one, other = Confusion(tp=tp, fp=30 - tn, tn=tn, fn=30 - tp), Confusion(tp=17, fp=9, tn=21, fn=13)
+    ((difference, images),) = discordant([one], [other])
+    pairings = {
+        # Right for one model only, among positives and negatives: all overlaps that the counts allow.
+        ((tp - p) + (tn - n), (17 - p) + (21 - n))
+        for p in range(max(0, tp + 17 - 30), min(tp, 17) + 1)
+        for n in range(max(0, tn + 21 - 30), min(tn, 21) + 1)
+    }
+    assert min(sum(each) for each in pairings) == images
+    assert {abs(a - b) for a, b in pairings} == {difference}
+    if images:
+        exact = min(mcnemar(np.array([[0, a], [b, 0]]), exact=True).pvalue for a, b in pairings)
+        assert least_p(difference, images, exact=True) == pytest.approx(exact)
+        tables = [np.array([[0, a], [b, 0]]) for a, b in pairings]
+        asymptotic = min(mcnemar(table, exact=False, correction=False).pvalue for table in tables)
+        assert least_p(difference, images) <= min(exact, asymptotic) * (1 + 1e-9)

@@ -92,7 +92,9 @@ def test_the_audit_loads_no_network_library() -> None:
     assert done.stderr.strip().endswith("HEAVY []")
 
 
-def test_strict_exits_with_1_on_impossible_figures_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_strict_exits_with_1_on_impossible_figures_and_unknown_rows_only(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     impossible = write_claims(tmp_path, STUDY)
     assert zoo(monkeypatch, impossible, "--strict") == 1
     assert zoo(monkeypatch, impossible, "--strict", "--json") == 1
@@ -103,3 +105,7 @@ def test_strict_exits_with_1_on_impossible_figures_only(monkeypatch: pytest.Monk
     reading = {"row": "one", "meaning": "a pair", "figures": pair}
     study = contents(row("one", range_, figure("recall", 1.0, "val", epoch="every")), interpretations=[reading])
     assert zoo(monkeypatch, write_claims(tmp_path, study, "read"), "--strict") == 0
+    assertion = {"at_least": {"card": "resnett", "metric": "accuracy", "value": 0.8}}
+    sentence = {"id": "said", "location": "Abstract", "text": "It is so.", "assertion": assertion}
+    misspelt = contents(row("resnet", figure("accuracy", 0.8125)), statements=[sentence])
+    assert zoo(monkeypatch, write_claims(tmp_path, misspelt, "misspelt"), "--strict") == 1
