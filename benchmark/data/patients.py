@@ -98,7 +98,11 @@ def patient_notes(images: Sequence[Image], facts: PatientFacts, remedy: str = "g
     if line is None:
         return ()
     if not facts.known:
-        line = f"no file name matches the default patient pattern: every image counts as a patient of its own; {remedy}"
+        line = (
+            "no file name matches the default patient pattern: every image counts as a patient of its own; "
+            f"{remedy}. If neither names nor a table tell patients apart, there is nothing to do: figures are too good "
+            "if patients have several images"
+        )
     near = near_names([image for image in images if image.patient == image.name])
     return (line,) if near is None else (line, near.line())
 

@@ -57,7 +57,7 @@ def split_notes(splits: Sequence[PlannedSplit]) -> list[str]:
     """Notes on how the splits were drawn; notes that differ only in numbers are given once."""
     notes: dict[str, str] = {}
     for split in splits:
-        for note in split.facts.notes:
+        for note in split.facts.notes[split.fold is not None :]:  # the first one names the fold, the lines name all
             notes.setdefault("".join(letter for letter in note if not letter.isdigit()), note)
     return list(notes.values())
 

@@ -28,7 +28,8 @@ class Unfinished:
         begun: Those of them of which a process computes a run.
         waiting: Those of them that a running benchmark is going to compute.
         is_part: Whether the section lacks cards that were asked for and have runs, as that of a single run does.
-        is_running: Whether a benchmark on these data under this protocol is running.
+        is_running: Whether a running benchmark is going to compute some of the missing runs. One that computes other
+            runs does not complete the section.
         runs: The number of runs that were asked for; each fold is one. Those of the section if it is a part of them.
         causes: The failed runs by cause.
         selection: The words of the command line that chose all cards. If these words are not known, or did not choose
@@ -92,6 +93,8 @@ def unfinished(
     running = running_bench(store).started.keys()
     begun = {name for run_id, name in of_absent.items() if run_id in running and store.is_claimed(run_id)}
     waiting = {name for run_id, name in of_absent.items() if run_id in running} - begun
+    done = {fold.run_id for run in runs for fold in folds_of(run) if fold.status == "ok"}
+    of_section = {run_id for run_id, name in asked_for.items() if name in names or name in absent}
     to_repeat = dict.fromkeys([*(run.spec.card.name for run in runs if run.status != "ok"), *absent])
     needed = {*missing, *absent}
     selection = next((each.selection for each in requests if needed <= {*each.cards.values()}), ())
@@ -111,7 +114,7 @@ def unfinished(
         begun=tuple(name for name in absent if name in begun),
         waiting=tuple(name for name in absent if name in waiting),
         is_part=is_part,
-        is_running=bool((ids | asked_for.keys()) & running),
+        is_running=bool(((ids | of_section) - done) & running),
         runs=planned + (0 if is_part else len(of_absent)),
         causes=tuple(tuple(of_cause) for of_cause in causes.values()),
         selection=selection or tuple(to_repeat),

@@ -71,7 +71,7 @@ def resolve_conditions(
     if protocol != AUTO:
         return resolve_protocol(protocol)
     if (remembered := auto_protocol_of(store, dataset.fingerprint)) is not None:
-        messages.note(f"protocol auto: as {store.root} remembers it for these images")
+        messages.note(f"protocol auto: as the store {store.root} remembers it for these images")
         return remembered
     return resolve_auto(dataset, machine_speed(lambda: messages.note("measuring the speed of this machine, once")))
 

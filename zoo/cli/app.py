@@ -83,7 +83,8 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line and exit: code 0 done, 1 done with failures, 2 wrong request, 130 interrupted."""
+    """Run the command line and exit: code 0 done, 1 done with failures, 2 wrong request, 128 and the number of
+    the signal that interrupted it (130: Ctrl-C)."""
     allow_plain_output()
     try:
         sys.argv[1:] = renamed(sys.argv[1:])

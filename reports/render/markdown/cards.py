@@ -28,11 +28,12 @@ def comparison_markdown(section: Section) -> list[str]:
     measures = {key: measure.label for key, measure in summary_measures(section.runs[0]).items()}
     heads = ["card", "what it changes", "seeds", *measures.values(), "diagnosis"]
     several, lead = len(section.classes) > 2, section.leading
+    means = "; means over seeds" if any(len(card.seeds) > 1 for card in section.cards) else ""
     beside = f" In brackets: {lead.beside}." if lead.beside else ""
     return [
         "### Comparison",
         "",
-        f"{cell(f'Test figures {lead.words}')}; means over seeds, with 95% intervals.{beside} The intervals account "
+        f"{cell(f'Test figures {lead.words}')}{means}, with 95% intervals.{beside} The intervals account "
         "for images and, if a card has several, for seeds.",
         "",
         *table(heads, (_comparison_row(lead, card, measures) for card in section.cards)),

@@ -96,9 +96,15 @@ def _calibration(row: Probabilities) -> Iterator[list[str]]:
 
 
 def _calibration_summary(rows: Sequence[Probabilities]) -> list[str]:
-    """How many runs are calibrated, and the median calibration error before and after."""
+    """How many runs or folds are calibrated, and the median calibration error of those runs before and after."""
     errors = [(row.before.ece, row.after.ece) for row in rows if row.after is not None]
-    text = f"{len(errors)} of {plural(len(rows), 'run')} {'is' if len(errors) == 1 else 'are'} calibrated"
+    fits = [fit for row in rows for fit in getattr(row.calibrator, "fits", ())]
+    if fits:
+        count = sum(fit.accepted for fit in fits)
+        text = f"{count} of {plural(len(fits), 'fold')} {'is' if count == 1 else 'are'} calibrated"
+        text += f", in {len(errors)} of {plural(len(rows), 'cross-validation')}" if len(rows) > 1 else ""
+    else:
+        text = f"{len(errors)} of {plural(len(rows), 'run')} {'is' if len(errors) == 1 else 'are'} calibrated"
     if errors:
         before, after = (median(side) for side in zip(*errors, strict=True))
         text += f"; the median test ECE changed from {number(before)} to {number(after)}"

@@ -37,9 +37,10 @@ def pair_table(a: str, b: str, pairs: Sequence[Pair], decided: str) -> Renderabl
         table.add_row(label_of(pair.metric), *_cells(pair))
     seeds = pairs[0].difference.seeds if pairs else (0, 0)
     notes = dict.fromkeys(pair.difference.note for pair in pairs if pair.difference.note)
+    means = ", means over seeds" if max(seeds) > 1 else ""
     lines = [
         *(f"{side} is {name}, {plural(n, 'seed')}" for side, name, n in zip("AB", (a, b), seeds, strict=True)),
-        f"Test figures {decided}, means over seeds; A - B with its 95% interval. Holm: p adjusted for all rows. "
+        f"Test figures {decided}{means}; A - B with its 95% interval. Holm: p adjusted for all rows. "
         "Power 80%: smaller differences would probably be missed.",
     ]
     remarks = [f"If a card has one seed, its intervals account for images alone: {note}." for note in notes]

@@ -80,21 +80,25 @@ def note_of(each: AnyPrediction, part: str | None) -> str:
     return "; ".join(filter(None, ("" if part is None else KNOWN.get(part, part), text)))
 
 
-def predictions_csv(predictions: Sequence[AnyPrediction], classes: Sequence[str] = (), known: Known = ()) -> str:
+def predictions_csv(run: Run, decider: AnyDecisionRule, predictions: Sequence[AnyPrediction], known: Known = ()) -> str:
     """CSV with one row per image, unrounded figures and empty cells for missing values.
 
     Args:
+        run: The run that predicted.
+        decider: Its threshold, or its decision among several classes, and its calibration.
         predictions: One per image.
-        classes: The names of the classes; needed for three or more.
         known: The splits of images of the model.
 
     Returns:
         For two classes the probability and the score of the positive one. For more the predicted class and its
-        probability, then the columns `probability:CLASS` and `score:CLASS` of each class.
+        probability, then the columns `probability:CLASS` and `score:CLASS` of each class. The last columns are the same
+        in each row: whether probabilities are calibrated, the threshold of the score, and the run.
     """
+    model = (scale_of(decider.calibrator).calibrated, _threshold(decider), run.run_id)
     parts = known or [None] * len(predictions)
-    rows = [(*values(each, classes), note_of(each, part)) for each, part in zip(predictions, parts, strict=True)]
-    return csv_text((*_value_columns(classes), "note"), rows)
+    pairs = zip(predictions, parts, strict=True)
+    rows = [(*values(each, decider.classes), note_of(each, part), *model) for each, part in pairs]
+    return csv_text((*value_columns(decider), "note", "calibrated", "threshold", "run"), rows)
 
 
 def predictions_document(
@@ -188,6 +192,12 @@ def decision_line(decider: AnyDecisionRule) -> str:
     cut = probability(threshold.value)
     chosen = f"rule {threshold.rule}, chosen on validation{also}"
     return f"decision: {decider.classes[1]} if the score is {cut} or more ({chosen})"
+
+
+def _threshold(decider: AnyDecisionRule) -> float | None:
+    """The score from which an image is decided; None if there is none, as with the class of the highest score."""
+    threshold = decider.threshold if isinstance(decider, DecisionRule) else decider.decision.threshold
+    return None if threshold is None else threshold.value
 
 
 def _cautions(decider: AnyDecisionRule) -> list[str]:

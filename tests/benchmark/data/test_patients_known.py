@@ -101,7 +101,9 @@ def test_where_no_name_matches_patients_are_not_known(tmp_path: Path) -> None:
     assert dataset.patients is not None
     assert not dataset.patients.known
     assert dataset.notes == (
-        "no file name matches the default patient pattern: every image counts as a patient of its own; give --patients",
+        "no file name matches the default patient pattern: every image counts as a patient of its own; give --patients"
+        ". If neither names nor a table tell patients apart, there is nothing to do: figures are too good if patients "
+        "have several images",
     )
     summary = describe(dataset)
     assert dataset.notes[0] in summary.warnings

@@ -272,6 +272,19 @@ def test_failures_come_first_each_cause_once_and_the_command_is_repeated(store: 
     assert running.next_steps[0].command == f"zoo report --store {own.root}"
 
 
+def test_a_bench_that_trains_a_finished_card_again_does_not_complete_the_others(tmp_path: Path) -> None:
+    own = Store(tmp_path / "runs")
+    best = keep(own, BEST)
+    asked_for = {best.run_id: BEST, "0" * 12: SAME}
+    remember_bench(own, list(asked_for), KAGGLE, cards=asked_for, selection=["--all"])
+    remember_bench(own, [best.run_id], KAGGLE, cards={best.run_id: BEST}, selection=[BEST])
+    with own.claim(best.run_id):
+        found = summary_of([best], own)
+    assert found.problems[0].text == f"A bench also asked for {SAME}, which has not finished."
+    assert found.next_steps[0].purpose == "repeat the command, which reuses the runs that finished"
+    assert found.next_steps[0].command.startswith("zoo bench --all --data kaggle:")
+
+
 def test_a_stored_model_is_used_and_not_stored_again(tmp_path: Path) -> None:
     own = Store(tmp_path / "runs")
     run = keep(own, BEST)

@@ -95,7 +95,7 @@ def test_a_repeated_bench_reuses_its_runs_on_a_machine_of_another_speed(
     monkeypatch.setenv("ZOO_SPEED", "100000,10000")
     assert resolve_conditions(None, dataset, store, messages) == first
     assert resolve_conditions(None, dataset, Store(store.root / "other"), messages) != first
-    assert messages.lines() == (f"note: protocol auto: as {store.root} remembers it for these images",)
+    assert messages.lines() == (f"note: protocol auto: as the store {store.root} remembers it for these images",)
 
 
 def test_an_unknown_protocol_is_refused_before_the_data_are_opened(store: Store) -> None:

@@ -42,7 +42,7 @@ def command(
     """
     from rich.progress import track
 
-    from reports.render.terminal.predictions import predictions_csv, predictions_table
+    from reports.render.terminal.predictions import calibration_line, predictions_csv, predictions_table
     from zoo.api.predict import predict
     from zoo.cli.plain_progress import SlowSteps, can_redraw, with_progress
     from zoo.config.errors import ConfigError
@@ -68,7 +68,9 @@ def command(
     if json:
         print_json(results.to_dict())
     elif csv:
-        print(predictions_csv(results.predictions, results.decider.classes, results.known), end="")
+        if not results.decider.calibrator.accepted:
+            say(f"note: {calibration_line(results.decider.calibrator)}")
+        print(predictions_csv(results.run, results.decider, results.predictions, results.known), end="")
     else:
         table = predictions_table(results.run, results.decider, results.predictions, results.notes, results.known)
         out().print(table)

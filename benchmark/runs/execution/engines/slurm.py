@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -207,7 +209,9 @@ class SlurmEngine:
         return ended
 
     def cancel(self) -> None:
-        """Cancel the jobs of the runs that have not ended."""
+        """Cancel the jobs of the runs that have not ended, unless a signal other than Ctrl-C ends the command."""
+        if _is_lost(sys.exception()):
+            return
         if self._watched:
             with suppress(OSError, subprocess.SubprocessError):
                 _call("scancel", *(submission.job for submission in self._watched.values()))
@@ -317,6 +321,11 @@ def _accounted(jobs: set[str]) -> dict[str, JobState]:
         return {}
     rows: dict[str, dict[str, str]] = SlurmInfoWatcher().read_info(answer.stdout)
     return {job: JobState(rows[job]["State"].split()[0], rows[job]["NodeList"]) for job in jobs & rows.keys()}
+
+
+def _is_lost(error: BaseException | None) -> bool:
+    """Whether a signal other than Ctrl-C ends the command; a later command then watches the jobs."""
+    return isinstance(error, KeyboardInterrupt) and error.args not in ((), (signal.SIGINT,))
 
 
 def _sbatch(script: Path) -> str:

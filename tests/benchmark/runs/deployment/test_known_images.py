@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import os
@@ -70,7 +71,9 @@ def test_predictions_name_the_model_of_a_fold_and_the_images_that_it_knows(fold_
     assert rows["b.png"].endswith("a test image of this model")
     assert rows["c.png"].endswith("B")
     assert "1 file of 3 used for training or validation of this model: " in text
-    assert predictions_csv(images, known=known).splitlines()[1].endswith(",a training image of this model")
+    first = next(csv.DictReader(io.StringIO(predictions_csv(fold_run, decider, images, known=known))))
+    assert first["note"] == "a training image of this model"
+    assert (first["threshold"], first["run"]) == ("0.711", fold_run.run_id)
     assert [each["known"] for each in predictions_document(fold_run, decider, images, known=known)["images"]] == [
         *known
     ]

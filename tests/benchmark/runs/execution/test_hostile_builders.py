@@ -172,13 +172,16 @@ front.main()
 
 
 @pytest.mark.parametrize(
-    ("command", "after_s"),
+    ("command", "after_s", "number"),
     [
-        *((("bench", "attempt-1"), seconds) for seconds in (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)),
-        (("search", "attempt-1"), 2.0),
+        *((("bench", "attempt-1"), seconds, signal.SIGINT) for seconds in (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)),
+        (("search", "attempt-1"), 2.0, signal.SIGINT),
+        (("bench", "attempt-1"), 4.0, signal.SIGTERM),
     ],
 )
-def test_ctrl_c_is_answered_by_one_line(command: tuple[str, ...], after_s: float, tmp_path: Path) -> None:
+def test_ctrl_c_is_answered_by_one_line(
+    command: tuple[str, ...], after_s: float, number: signal.Signals, tmp_path: Path
+) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", STARTED, *command],
         cwd=tmp_path,
@@ -192,7 +195,7 @@ def test_ctrl_c_is_answered_by_one_line(command: tuple[str, ...], after_s: float
     assert process.stdout is not None
     assert process.stdout.readline() == "started\n"  # before that the interpreter is not the program's yet
     time.sleep(after_s)
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     _, err = process.communicate(timeout=300)
     own = (
         "SYNTHETIC data: ",
@@ -205,5 +208,5 @@ def test_ctrl_c_is_answered_by_one_line(command: tuple[str, ...], after_s: float
         "zoo: interrupted",
     )
     assert [line for line in err.splitlines() if not line.startswith(own)] == []
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert err.splitlines()[-1].startswith("zoo: interrupted")

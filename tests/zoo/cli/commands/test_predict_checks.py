@@ -50,9 +50,12 @@ def network(scale: float = 1 / 255, activation: str = "sigmoid", units: int = 1,
     return keras.Model(inputs, dense(x), name="mean")
 
 
-def keep(store: Store, model: keras.Model, classes: tuple[str, str] = ("NORMAL", "PNEUMONIA")) -> None:
-    """A run whose kept model is `model`."""
-    val, test = on_val(*planted(30, 30, seed=1)), on_test(*planted(30, 30, seed=2))
+def keep(
+    store: Store, model: keras.Model, classes: tuple[str, str] = ("NORMAL", "PNEUMONIA"), calibrated: bool = False
+) -> None:
+    """A run whose kept model is `model`; its validation scores are those of a `calibrated` model, or too moderate."""
+    val = on_val(*(planted(30, 30, shift=1.0, seed=2) if calibrated else planted(30, 30, seed=1)))
+    test = on_test(*planted(30, 30, seed=2))
     data = PHANTOM.model_copy(update={"classes": classes})
     run = make_run(card(), val=val, test=test, protocol=protocol(), dataset=data)
     names = [[f"{part}{number}" for number in range(60)] for part in ("v", "t")]
@@ -133,6 +136,23 @@ def test_names_that_a_spreadsheet_would_run_are_text_in_csv_and_themselves_in_js
     document = json.loads(zoo("predict", "tiny", *names, "--store", "runs", "--json").out)
     assert [row["image"] for row in document["images"]] == names
     assert os.path.exists(names[0])
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_csv_says_whether_probabilities_are_calibrated(zoo: Zoo, tmp_path: Path, calibrated: bool) -> None:
+    store = Store(tmp_path / "runs")
+    keep(store, network(), calibrated=not calibrated)  # nothing improves what is calibrated as it is
+    where = (pictures(tmp_path / "pictures", dark=10, light=200), "--store", store.root)
+    answer = zoo("predict", "tiny", *where, "--csv")
+    assert answer.code == 0, answer.err
+    for row in csv.DictReader(io.StringIO(answer.out)):
+        assert list(row) == ["image", "probability", "score", "decision", "note", "calibrated", "threshold", "run"]
+        assert (row["calibrated"] == "true") == (row["probability"] != row["score"]) == calibrated
+        assert row["decision"] == ("PNEUMONIA" if float(row["score"]) >= float(row["threshold"]) else "NORMAL")
+        assert row["run"] == store.runs()[0][0].run_id
+    notes = [line for line in answer.err.splitlines() if line.startswith("note: score (not calibrated): ")]
+    assert len(notes) == (0 if calibrated else 1)
+    assert all(note.removeprefix("note: ") in " ".join(zoo("predict", "tiny", *where).out.split()) for note in notes)
 
 
 def test_what_does_not_decide_is_told_by_the_decider() -> None:

@@ -111,7 +111,7 @@ def test_csv_has_a_column_per_class_and_the_table_the_called_one(zoo: Zoo, world
     rows = list(csv.DictReader(io.StringIO(answer.out)))
     heads = ["image", "decision", "probability"]
     heads += [f"{kind}:{name}" for kind in ("probability", "score") for name in CLASSES]
-    assert list(rows[0]) == [*heads, "note"]
+    assert list(rows[0]) == [*heads, "note", "calibrated", "threshold", "run"]
     assert rows[0]["note"].startswith("no class: its highest score is below the confidence")
     assert (rows[0]["decision"], rows[0]["probability"]) == ("", "")
     assert rows[1]["decision"] == decisions[chosen[1]]

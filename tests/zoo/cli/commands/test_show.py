@@ -263,7 +263,7 @@ def test_a_prediction_row_shows_hostile_file_names(store: Store) -> None:
     assert "\x1b" not in text
     assert "[red]" in text
     assert "no prediction: cut off" in text
-    assert predictions_csv(rows).count("\n") == 3
+    assert predictions_csv(run, decider("platt"), rows).count("\n") == 3
 
 
 def test_a_model_that_is_not_the_run_s_is_told_and_not_offered(zoo: Zoo, store: Store) -> None:
