@@ -173,7 +173,7 @@ def _possible(audited: AuditRow) -> tuple[Confusion, ...]:
 
 
 def _condition(audited: AuditRow) -> str | None:
-    """What has to hold so that a figure of a row whose figures contradict each other is evidence."""
+    """The condition on which a figure is evidence although the figures of its row contradict each other."""
     if audited.outcome not in ("impossible", "contradictory") or audited.matrices or audited.cut:
         return None
     return "if this figure is right" if audited.misprint is None else f"if {audited.misprint.printed} is the misprint"

@@ -178,7 +178,7 @@ def _of_bound(claims: Claims, rows: Mapping[str, AuditRow], statement: Statement
 
 
 def _needed(one: Evidence, bound: AtLeast, side: Side, end: str) -> str:
-    """What the test set would have to show for the bound."""
+    """The count or AUC on this test set whose interval would just show the bound."""
     test = one.row.of_two
     start = f"{'A' if end[0] == 'l' else 'An'} {end} of {bound.value:g} takes"
     if one.count is not None:

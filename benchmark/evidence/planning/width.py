@@ -94,12 +94,12 @@ def _median(world: BinaryWorld | ClassWorld, expected: float) -> SampleEstimate 
 
 
 def _from_then_on(holds: Callable[[int], bool], near: int, period: int) -> int | None:
-    """Return the smallest number from which on a condition holds that fluctuates with the rounding of counts.
+    """Return the smallest number that meets a condition, as every larger one does, despite the rounding of counts.
 
     Args:
         holds: The condition.
         near: A number near the answer.
-        period: So many numbers contain every way to round; a condition that holds for all of them holds from then on.
+        period: Length of a stretch with every way to round; if all of it meets the condition, larger numbers do.
 
     Returns:
         The number; None if it exceeds `MOST`.

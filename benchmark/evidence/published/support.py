@@ -157,7 +157,7 @@ def least_p(difference: int, images: int | None = None, *, exact: bool = False) 
 
 
 def correlation_for(difference: float, errors: tuple[float, float], p: float) -> float | None:
-    """Return the correlation of two estimates from which on their difference has at most a p value.
+    """Return the smallest correlation of two estimates at which their difference is as significant as a p value.
 
     Args:
         difference: The difference of the estimates, above 0.

@@ -1,1 +1,1 @@
-"""Where runs are computed: one module per engine, behind the seam of `benchmark.runs.execution.engines.engine`."""
+"""Where runs are computed: one module per engine, with the interface of `benchmark.runs.execution.engines.engine`."""

@@ -131,7 +131,7 @@ def batch_script(folder: Path, count: int, options: Mapping[str, str]) -> str:
 
 
 def log_file(folder: Path, job: str) -> Path:
-    """The log of a task, which the script names.
+    """Return the path of the log of a task, as the script names it.
 
     Args:
         folder: The folder of the tasks.

@@ -1,4 +1,4 @@
-"""Computes one task, on whichever machine: the same as a run of the local engine, claimed, limited and stored.
+"""Computes one task on any machine, as a run of the local engine: claimed, limited and stored.
 
 `python -m benchmark.runs.execution.engines.compute_task FOLDER INDEX` is what batch systems start.
 """

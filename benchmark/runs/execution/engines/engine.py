@@ -1,4 +1,4 @@
-"""The seam between runs and where they are computed: submit, watch, cancel."""
+"""The interface between runs and the engine that computes them: submit, watch, cancel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine of Ray: each missing run is a task of a cluster, and the store is the only way back.
+"""The engine of Ray: each missing run is a task of a cluster, and results return through the store alone.
 
 A task whose worker or machine dies is submitted again, twice at most. Ray ends the tasks of a process that ends; the
 same command then submits what the store lacks.

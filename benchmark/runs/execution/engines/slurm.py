@@ -1,4 +1,4 @@
-"""The engine of SLURM: missing runs become the tasks of an array, and the store is the only way back.
+"""The engine of SLURM: missing runs become the tasks of an array, and results return through the store alone.
 
 The process that submits may end. The store notes the job of each run, and the same command then watches the jobs that
 are still pending or running and submits the other runs.
@@ -135,7 +135,7 @@ def prepared_batch(work: Work, specs: Sequence[RunSpec], options: Mapping[str, s
 
 
 def cores(options: Mapping[str, str]) -> int:
-    """The number of cores of a task, which is that of its threads: 1 unless `cpus_per_task` is given."""
+    """Return the number of cores, and of threads, of a task: 1 unless `cpus_per_task` is given."""
     return int(options.get("cpus_per_task", "1"))
 
 

@@ -143,7 +143,7 @@ def read_tasks(folder: Path) -> Tasks:
 
 
 def error_file(folder: Path, index: int) -> Path:
-    """The file in which a task says why it could not begin its run."""
+    """Return the path of the file in which a task reports why it could not begin its run."""
     return folder / f"{index}.error"
 
 
