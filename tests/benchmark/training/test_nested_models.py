@@ -213,8 +213,8 @@ def test_a_file_with_another_model_is_named_in_one_line(made: Any, message: str,
 def test_a_base_of_keras_applications_uses_the_bank(name: str, tmp_path: Path) -> None:
     unfreeze = Unfreeze("tune_last", lambda model, count: _unfreeze_last(model, name.lower(), count))
 
-    @register_builder("application", unfreeze=unfreeze)
-    def application(input_shape: tuple[int, int, int], *, tune_last: int = 0) -> keras.Model:
+    @register_builder("keras_base", unfreeze=unfreeze)
+    def keras_base(input_shape: tuple[int, int, int], *, tune_last: int = 0) -> keras.Model:
         inner = getattr(keras.applications, name)(
             weights=None, include_top=False, input_shape=(32, 32, 3), pooling="avg", name=name.lower()
         )
@@ -226,7 +226,7 @@ def test_a_base_of_keras_applications_uses_the_bank(name: str, tmp_path: Path) -
         pixels = of.pixels.repeat(2, axis=1).repeat(2, axis=2)
         return LabelledImages(of.split, pixels, of.labels, of.names, of.patients, of.digests)
 
-    made = card("application", model={"tune_last": 3}, finetune={"learning_rate": 1e-3, "epochs": 1}, epochs=1)
+    made = card("keras_base", model={"tune_last": 3}, finetune={"learning_rate": 1e-3, "epochs": 1}, epochs=1)
     keras.utils.set_random_seed(0)
     train, val = larger(images("train", 24)), larger(images("val", 12))
     trained = fit(made, train, val, seed=0, view_seed=0, features=FeatureOptions(Bank(tmp_path, ROOMY)))
