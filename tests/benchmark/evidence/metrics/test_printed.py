@@ -49,6 +49,8 @@ SCORES: dict[str, Score] = {
     "false_negative_rate": lambda y, c: 1 - sk.recall_score(y, c),
     "f1_of_negatives": lambda y, c: sk.f1_score(1 - y, 1 - c, zero_division=0),
     "f2_of_negatives": lambda y, c: sk.fbeta_score(1 - y, 1 - c, beta=2, zero_division=0),
+    "correct": lambda y, c: sk.accuracy_score(y, c, normalize=False),
+    "errors": lambda y, c: sk.zero_one_loss(y, c, normalize=False),
     "kappa": lambda y, c: sk.cohen_kappa_score(y, c),
     "macro_specificity": lambda y, c: sk.balanced_accuracy_score(y, c),
     "weighted_specificity": lambda y, c: np.mean(y) * specificity(y, c) + (1 - np.mean(y)) * sk.recall_score(y, c),
