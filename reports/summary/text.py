@@ -195,7 +195,7 @@ def _comparisons(best: BestCard | None, compared: Comparisons | None, most: int 
         if any((each.behind.low or 0.0) > 0 for each in similar):
             yield (
                 f"An interval above 0 does not decide alone: all {count} comparisons with the best card are counted "
-                "together (Holm's method); only p of at most 0.05 after that is clearly worse."
+                "together (Holm's method); a card is clearly worse only if its p is at most 0.05 after that."
             )
     if compared.similar:
         yield (
@@ -219,6 +219,9 @@ def _lower_by(cards: Sequence[AgainstBest], comparisons: int = 1) -> list[str]:
     ]
 
 
+_LEVEL_TEXT = "0.050"
+
+
 def _gap(each: AgainstBest, comparisons: int) -> str:
     if each.behind.value is None:
         return f"{each.behind.reason}"
@@ -226,7 +229,8 @@ def _gap(each: AgainstBest, comparisons: int) -> str:
     if each.is_worse or each.p_adjusted is None or (each.behind.low or 0.0) <= 0:
         return gap
     after = f" after {comparisons} comparisons" if comparisons > 1 else ""
-    return f"{gap}, p {p_text(each.p_adjusted)}{after}"
+    p = p_text(each.p_adjusted)
+    return f"{gap}, p {p if p != _LEVEL_TEXT else 'just above 0.05'}{after}"
 
 
 def _baselines(baselines: Sequence[AgainstBaseline], most: int | None) -> Iterator[str]:

@@ -126,6 +126,9 @@ def test_an_interval_above_0_of_a_similar_card_is_explained(summary: Summary) ->
         text = sentences(replace(summary, comparisons=replace(summary.comparisons, similar=(each,))))
         assert (sentence in text) == shows
         assert (f"(AUC lower by {estimate(each.behind)}, p 0.069 after 3 comparisons)." in text) == shows
+    each = replace(each, p_adjusted=0.0502)
+    text = sentences(replace(summary, comparisons=replace(summary.comparisons, similar=(each,))))
+    assert "p just above 0.05 after 3 comparisons" in text
 
 
 def test_the_images_needed_are_those_of_statsmodels(summary: Summary) -> None:
