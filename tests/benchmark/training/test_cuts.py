@@ -140,7 +140,7 @@ def application(backbone: str) -> FlatModel:
     return flatten(model, (SIDE, SIDE, 3), "application")
 
 
-def one_family(backbone: str, folder: Path) -> None:
+def assert_exact_cuts(backbone: str, folder: Path) -> None:
     """Assert that prefix and tail compute what the network computes, frozen, unfrozen, and during training."""
     block, end = UNFREEZE[backbone]
     built = application(backbone)
@@ -166,10 +166,10 @@ def one_family(backbone: str, folder: Path) -> None:
 
 
 def test_a_family_with_skips_and_products_is_cut_exactly(tmp_path: Path) -> None:
-    one_family("MobileNetV3Small", tmp_path)
+    assert_exact_cuts("MobileNetV3Small", tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backbone", [name for name in UNFREEZE if name != "MobileNetV3Small"])
 def test_other_families_are_cut_exactly(backbone: str, tmp_path: Path) -> None:
-    one_family(backbone, tmp_path)
+    assert_exact_cuts(backbone, tmp_path)

@@ -71,15 +71,15 @@ def test_the_one_matrix_is_found_rounded_or_cut(variants: Audit, name: str) -> N
 
 @pytest.mark.parametrize("name", ["legit-other-class-positive", "legit-macro", "legit-weighted"])
 def test_another_meaning_names_the_matrix_and_what_the_row_needs(variants: Audit, name: str) -> None:
-    (found,) = of_kind(variants, "would-fit", name)
-    assert found.severity == "ambiguous"
-    assert found.rules_out == ()
-    assert "TP 381, FP 107, TN 127, FN 9 gives them" in found.derivation
+    (finding,) = of_kind(variants, "would-fit", name)
+    assert finding.severity == "ambiguous"
+    assert finding.rules_out == ()
+    assert "TP 381, FP 107, TN 127, FN 9 gives them" in finding.derivation
     needs = {"legit-other-class-positive": "`positive: negatives`", "legit-macro": "`average: macro`"}
-    assert needs.get(name, "`average: weighted`") in found.derivation
+    assert needs.get(name, "`average: weighted`") in finding.derivation
     assert row_of(variants, name).matrices is None
-    assert variants.fits_otherwise(name, found.rests_on[0].figure) == found  # type: ignore[arg-type]
-    assert variants.ruled_out(name, found.rests_on[0].figure) is None  # type: ignore[arg-type]
+    assert variants.fits_otherwise(name, finding.rests_on[0].figure) == finding  # type: ignore[arg-type]
+    assert variants.ruled_out(name, finding.rests_on[0].figure) is None  # type: ignore[arg-type]
 
 
 def test_matrices_that_are_transposed_or_have_their_classes_swapped_are_no_contradiction(variants: Audit) -> None:
@@ -93,9 +93,9 @@ def test_matrices_that_are_transposed_or_have_their_classes_swapped_are_no_contr
 
 
 def test_an_auc_that_is_the_balanced_accuracy_is_flagged_there_only(variants: Audit) -> None:
-    (found,) = of_kind(variants, "auc-of-decisions")
-    assert (found.row, found.severity) == ("bad-auc-equals-balanced", "note")
-    assert "equals the balanced accuracy of the decisions, 0.7598" in found.statement
+    (finding,) = of_kind(variants, "auc-of-decisions")
+    assert (finding.row, finding.severity) == ("bad-auc-equals-balanced", "note")
+    assert "equals the balanced accuracy of the decisions, 0.7598" in finding.statement
 
 
 def test_an_auc_that_equals_it_for_a_reason_or_with_two_decimals_is_not_flagged(tmp_path: Path) -> None:
@@ -105,16 +105,16 @@ def test_an_auc_that_equals_it_for_a_reason_or_with_two_decimals_is_not_flagged(
 
 
 def test_impossible_figures_say_which_meanings_were_tried(variants: Audit) -> None:
-    (found,) = of_kind(variants, "no-matrix", "bad-precision")
-    assert found.derivation.endswith(
+    (finding,) = of_kind(variants, "no-matrix", "bad-precision")
+    assert finding.derivation.endswith(
         "Tried without success: the other class as the positive one, macro and weighted averages and the mean of "
         "5 folds, 3 seeds or 5 seeds that resemble each other."
     )
 
 
 def test_a_misprint_is_named_for_impossible_rows_only(variants: Audit) -> None:
-    (found,) = of_kind(variants, "misprint", "bad-typo-recall")
-    assert [(each.printed, each.would_be) for each in found.explanations] == [("test recall 0.9679", "0.9769")]
+    (finding,) = of_kind(variants, "misprint", "bad-typo-recall")
+    assert [(each.printed, each.would_be) for each in finding.explanations] == [("test recall 0.9679", "0.9769")]
     assert {each.row for each in of_kind(variants, "misprint")} == {
         each.name for each in variants.rows if each.outcome == "impossible"
     }
@@ -123,15 +123,15 @@ def test_a_misprint_is_named_for_impossible_rows_only(variants: Audit) -> None:
 @pytest.mark.parametrize("name", ["two-decimals", "big-set-same-mix", "off-grid-too"])
 def test_rates_that_contradict_their_accuracy_are_impossible(rates: Audit, name: str) -> None:
     assert row_of(rates, name).outcome == "impossible"
-    (found,) = [each for kind in ("no-matrix", "rates") for each in of_kind(rates, kind, name)]
-    assert {cited.figure.metric for cited in found.rests_on if cited.figure} == {"accuracy", "recall", "specificity"}
+    (finding,) = [each for kind in ("no-matrix", "rates") for each in of_kind(rates, kind, name)]
+    assert {cited.figure.metric for cited in finding.rests_on if cited.figure} == {"accuracy", "recall", "specificity"}
 
 
 def test_the_audit_goes_on_after_figures_off_the_grid(rates: Audit) -> None:
     assert len(of_kind(rates, "off-grid", "off-grid-too")) == 1
-    (found,) = of_kind(rates, "rates", "off-grid-too")
-    assert "contradict each other on 234 + 390 images" in found.statement
-    assert "weighted by 390 positives and 234 negatives: 0.9204" in found.derivation
+    (finding,) = of_kind(rates, "rates", "off-grid-too")
+    assert "contradict each other on 234 + 390 images" in finding.statement
+    assert "weighted by 390 positives and 234 negatives: 0.9204" in finding.derivation
 
 
 def test_a_large_test_set_is_checked_by_its_rates(rates: Audit) -> None:
@@ -142,9 +142,9 @@ def test_one_rule_of_rounding_is_for_all_figures(tmp_path: Path) -> None:
     """Of 3 positives and 3 negatives, recall 0.67 is rounded and specificity 0.66 is cut."""
     test = {"negatives": 3, "positives": 3, "location": "Table 1"}
     mixed = row("one", figure("recall", 0.67, decimals=2), figure("specificity", 0.66, decimals=2), test=test)
-    (found,) = of_kind(audit_of(tmp_path, mixed), "no-matrix")
-    assert found.severity == "impossible"
-    assert "with all figures rounded and with all figures cut" in found.derivation
+    (finding,) = of_kind(audit_of(tmp_path, mixed), "no-matrix")
+    assert finding.severity == "impossible"
+    assert "with all figures rounded and with all figures cut" in finding.derivation
     cut = row("one", figure("recall", 0.66, decimals=2), figure("specificity", 0.66, decimals=2), test=test)
     assert row_of(audit_of(tmp_path, cut), "one").outcome == "would fit"
 
@@ -170,6 +170,8 @@ def test_a_row_is_not_told_to_say_what_it_says(tmp_path: Path, positive: str, ad
     figures = {"accuracy": 0.9071, "precision": 0.8934, "recall": 0.9667, "specificity": 0.8077}
     test = {"negatives": 234, "positives": 390, "classes": ["normal", "ill"], "location": "Section 2"}
     data = contents(row("one", *(figure(name, value) for name, value in figures.items()), positive=positive))
-    (found,) = of_kind(audit(claims_of(tmp_path, data | {"source": {"report": "A study", "test": test}})), "would-fit")
-    assert "They would fit as figures of the other class" in found.statement
-    assert found.derivation.endswith(advice)
+    (finding,) = of_kind(
+        audit(claims_of(tmp_path, data | {"source": {"report": "A study", "test": test}})), "would-fit"
+    )
+    assert "They would fit as figures of the other class" in finding.statement
+    assert finding.derivation.endswith(advice)

@@ -178,20 +178,20 @@ def test_problems_are_named_once_and_the_worst_come_first(store: Store) -> None:
     related = TrainingDiagnostics(related={"identical": ("test/3",), "repeated": ("test/4", "test/5")})
     keep(own, BEST, on_test(*planted(20, 100)), on_val([0, 1] * 30, [0.4] * 60), dataset=unknown, checks=related)
     own.save(make_run(FAILED, error="ResourceExhausted: no memory", dataset=unknown))
-    found = summary_of(own.runs()[0], own)
-    codes = [problem.code for problem in found.problems]
+    opening = summary_of(own.runs()[0], own)
+    codes = [problem.code for problem in opening.problems]
     assert codes[:4] == ["failed-runs", "leakage", "leakage", "patients-unknown"]
     assert codes.index("few-images") < codes.index("nothing-chosen")
-    assert len(codes) == len({problem.text for problem in found.problems})
-    text = sentences(found)
+    assert len(codes) == len({problem.text for problem in opening.problems})
+    text = sentences(opening)
     assert "1 test image has an identical image in train or val" in text
     assert "20 of NORMAL" in text
-    assert found.best is not None
-    assert found.best.leading.figures == {}
-    assert found.best.leading.reason is not None
-    assert found.best.beside is not None
-    assert found.best.beside.label == "at threshold 0.5"
-    assert found.problems[0].text == (
+    assert opening.best is not None
+    assert opening.best.leading.figures == {}
+    assert opening.best.leading.reason is not None
+    assert opening.best.beside is not None
+    assert opening.best.beside.label == "at threshold 0.5"
+    assert opening.problems[0].text == (
         "1 of 2 cards did not finish: Scratch CNN, 64-128-256, max pooling; 1 of 2 runs failed: ResourceExhausted: no "
         "memory."
     )
@@ -199,14 +199,14 @@ def test_problems_are_named_once_and_the_worst_come_first(store: Store) -> None:
 
 
 def test_a_single_card_is_compared_with_none(store: Store) -> None:
-    found = summary_of([run for run in store.runs()[0] if run.spec.card.name == BEST], store)
-    assert found.comparisons is None
-    assert found.resolution is not None
-    assert found.resolution.runner_up is None
-    assert found.resolution.images_needed is None
-    assert found.best is not None
-    assert found.best.of == 1
-    assert [part.name for part in parts(found)] == [
+    opening = summary_of([run for run in store.runs()[0] if run.spec.card.name == BEST], store)
+    assert opening.comparisons is None
+    assert opening.resolution is not None
+    assert opening.resolution.runner_up is None
+    assert opening.resolution.images_needed is None
+    assert opening.best is not None
+    assert opening.best.of == 1
+    assert [part.name for part in parts(opening)] == [
         "best",
         "threshold",
         "baselines",
@@ -214,7 +214,7 @@ def test_a_single_card_is_compared_with_none(store: Store) -> None:
         "problems",
         "next",
     ]
-    step = found.next_steps[0]
+    step = opening.next_steps[0]
     assert (step.purpose, step.command) == (
         "compare with the 3 other cards in the store",
         f"zoo report --store {store.root}",
@@ -230,12 +230,12 @@ def test_a_single_card_in_its_store_is_compared_by_running_the_others(tmp_path: 
 def test_failed_runs_alone_have_no_best_card(tmp_path: Path) -> None:
     store = Store(tmp_path / "runs")
     store.save(make_run(FAILED, error="ResourceExhausted: no memory", dataset=KAGGLE))
-    found = summary_of(store.runs()[0], store)
-    assert found.best is None
-    assert found.resolution is None
-    assert found.baselines == ()
-    assert "No card can be assessed: the run failed." in sentences(found)
-    again, why = found.next_steps
+    opening = summary_of(store.runs()[0], store)
+    assert opening.best is None
+    assert opening.resolution is None
+    assert opening.baselines == ()
+    assert "No card can be assessed: the run failed." in sentences(opening)
+    again, why = opening.next_steps
     assert again.command.startswith(f"zoo bench {FAILED} --data kaggle:")
     assert why.command == f"zoo show {store.runs()[0][0].run_id} --store {store.root}"
 
@@ -258,17 +258,17 @@ def test_failures_come_first_each_cause_once_and_the_command_is_repeated(store: 
         cards={**{run.run_id: run.spec.card.name for run in runs}, "0" * 12: SAME},
         selection=["--collection", "starter"],
     )
-    found = summary_of(runs, own)
-    assert " the best of the 2 of 5 cards that finished: AUC " in sentences(found)
-    failed, absent = found.problems[:2]
+    opening = summary_of(runs, own)
+    assert " the best of the 2 of 5 cards that finished: AUC " in sentences(opening)
+    failed, absent = opening.problems[:2]
     titles = f"{cards()[FAILED].title} and {cards()[POOR].title}"
     assert failed.text == (
         f"2 of 5 cards did not finish: {titles}; 3 of 6 runs failed, for one reason: "
         f"{MEMORY.format(0.7, 0.5, 'its start')}."
     )
     assert absent.text == f"A bench also asked for {SAME}, which has not finished."
-    assert found.next_steps[0].purpose == "repeat the command, which reuses the runs that finished"
-    assert found.next_steps[0].command.startswith("zoo bench --collection starter --data kaggle:")
+    assert opening.next_steps[0].purpose == "repeat the command, which reuses the runs that finished"
+    assert opening.next_steps[0].command.startswith("zoo bench --collection starter --data kaggle:")
     with own.claim("0" * 12):
         running = summary_of(runs, own)
     assert running.problems[1].text == f"The bench is still running: {SAME} is not finished yet."
@@ -282,10 +282,10 @@ def test_a_bench_that_trains_a_finished_card_again_does_not_complete_the_others(
     remember_bench(own, list(asked_for), KAGGLE, cards=asked_for, selection=["--all"])
     remember_bench(own, [best.run_id], KAGGLE, cards={best.run_id: BEST}, selection=[BEST])
     with own.claim(best.run_id):
-        found = summary_of([best], own)
-    assert found.problems[0].text == f"A bench also asked for {SAME}, which has not finished."
-    assert found.next_steps[0].purpose == "repeat the command, which reuses the runs that finished"
-    assert found.next_steps[0].command.startswith("zoo bench --all --data kaggle:")
+        opening = summary_of([best], own)
+    assert opening.problems[0].text == f"A bench also asked for {SAME}, which has not finished."
+    assert opening.next_steps[0].purpose == "repeat the command, which reuses the runs that finished"
+    assert opening.next_steps[0].command.startswith("zoo bench --all --data kaggle:")
 
 
 def test_a_stored_model_is_used_and_not_stored_again(tmp_path: Path) -> None:
@@ -314,9 +314,9 @@ def test_a_terminal_leaves_no_problem_of_a_guarantee_out(summary: Summary) -> No
 def test_test_images_of_one_class_give_no_best_card(tmp_path: Path) -> None:
     store = Store(tmp_path / "runs")
     keep(store, BEST, on_test([1] * 10, [0.9] * 10))
-    found = summary_of(store.runs()[0], store)
-    assert found.best is None
-    assert found.reason == "no card has an AUC: the test images are of one class"
+    opening = summary_of(store.runs()[0], store)
+    assert opening.best is None
+    assert opening.reason == "no card has an AUC: the test images are of one class"
 
 
 def test_cards_on_other_test_images_are_left_out_with_the_reason(store: Store) -> None:
@@ -324,11 +324,11 @@ def test_cards_on_other_test_images_are_left_out_with_the_reason(store: Store) -
     for name, seed in ((BEST, 2), (NEXT, 3)):
         keep(own, name, on_test(*planted(100, 100, 2.0, seed)))
     keep(own, POOR, on_test(*planted(100, 100, 0.4, 4)), images="others")
-    found = summary_of(own.runs()[0], own)
-    assert found.comparisons is not None
-    ((card, reason),) = found.comparisons.left_out
+    opening = summary_of(own.runs()[0], own)
+    assert opening.comparisons is not None
+    ((card, reason),) = opening.comparisons.left_out
     assert card.name == POOR
-    assert f"Not compared: {card.title}: {reason}." in sentences(found)
+    assert f"Not compared: {card.title}: {reason}." in sentences(opening)
 
 
 def test_cards_of_one_title_are_told_apart_by_name(tmp_path: Path) -> None:
@@ -337,9 +337,12 @@ def test_cards_of_one_title_are_told_apart_by_name(tmp_path: Path) -> None:
         keep(store, make_card(name, title="A network"), on_test(*planted(100, 100, 2.0, seed)))
     assert {"A network (attempt-7)", "A network (attempt-6b)"} == {
         each.title
-        for found in [summary_of(store.runs()[0], store)]
-        if found.best is not None and found.comparisons is not None
-        for each in (found.best.card, *(other.card for other in (*found.comparisons.worse, *found.comparisons.similar)))
+        for opening in [summary_of(store.runs()[0], store)]
+        if opening.best is not None and opening.comparisons is not None
+        for each in (
+            opening.best.card,
+            *(other.card for other in (*opening.comparisons.worse, *opening.comparisons.similar)),
+        )
     }
 
 
@@ -349,8 +352,8 @@ def test_a_baseline_card_is_beaten_by_paired_tests(store: Store) -> None:
     measured = collect_results(runs, store)
     marked = {name: results for name, results in measured.items() if name != SAME}
     marked[POOR] = replace(marked[POOR], card=marked[POOR].card.model_copy(update={"baseline": True}))
-    found = summarise(runs, marked, store)
-    baseline = next(each for each in found.baselines if each.kind == "card")
+    opening = summarise(runs, marked, store)
+    baseline = next(each for each in opening.baselines if each.kind == "card")
     assert baseline.card is not None
     assert baseline.card.name == POOR
     assert {card.name for card in baseline.beaten_by} == {BEST, NEXT}
@@ -368,13 +371,13 @@ def test_the_best_card_is_compared_with_a_baseline_once(tmp_path: Path) -> None:
     pairs = [compare_pair(measured[name], measured[POOR], ("auc",))[0].difference for name in (BEST, NEXT, FAILED)]
     apart = multipletests([pair.p_value for pair in pairs], method="holm")[1]
     assert apart[0] > 0.05
-    found = summarise(runs, measured, store)
-    assert found.comparisons is not None
-    assert POOR in {each.card.name for each in found.comparisons.worse}
-    baseline = next(each for each in found.baselines if each.kind == "card")
+    opening = summarise(runs, measured, store)
+    assert opening.comparisons is not None
+    assert POOR in {each.card.name for each in opening.comparisons.worse}
+    baseline = next(each for each in opening.baselines if each.kind == "card")
     assert [card.name for card in baseline.beaten_by] == [BEST]
     assert {card.name for card in baseline.not_beaten_by} == {NEXT, FAILED}
-    text = sentences(found)
+    text = sentences(opening)
     assert f"Clearly better than {cards()[POOR].title}: {cards()[BEST].title}." in text
     assert f"Not clearly better than {cards()[POOR].title}: " in text
 
@@ -410,8 +413,8 @@ def test_a_constant_answer_is_a_baseline_and_no_fault(tmp_path: Path) -> None:
 
 def test_three_classes_have_a_macro_auc_and_the_least_recognised_class(tmp_path: Path) -> None:
     store = three_classes_in(tmp_path)
-    found = summary_of(store.runs()[0], store)
-    best, compared = found.best, found.comparisons
+    opening = summary_of(store.runs()[0], store)
+    best, compared = opening.best, opening.comparisons
     assert best is not None
     assert compared is not None
     assert best.metric == compared.metric == "auc:macro"
@@ -424,7 +427,7 @@ def test_three_classes_have_a_macro_auc_and_the_least_recognised_class(tmp_path:
     assert best.weakest.label == min(by_class, key=lambda name: by_class[name])
     assert best.weakest.recall.value == pytest.approx(min(by_class.values()))
     assert [each.card.name for each in compared.worse] == [WORSE, COLLAPSED]
-    assert COLLAPSED in {card.name for card in found.baselines[0].not_beaten_by}
+    assert COLLAPSED in {card.name for card in opening.baselines[0].not_beaten_by}
 
 
 def test_ten_classes_are_counted_and_not_listed() -> None:
@@ -498,21 +501,21 @@ def test_cards_that_share_the_best_figure_are_listed_once(tmp_path: Path) -> Non
     for name in (BEST, NEXT):
         keep(store, name, on_test(*planted(100, 100, 2.0, 2)))
     keep(store, POOR, on_test(*planted(100, 100, 1.0, 5)))
-    found = summary_of(store.runs()[0], store)
-    assert found.best is not None
-    (tied,) = found.best.tied
-    lists = [text for part in parts(found) if part.name in ("best", "comparisons") for text in part.sentences]
+    opening = summary_of(store.runs()[0], store)
+    assert opening.best is not None
+    (tied,) = opening.best.tied
+    lists = [text for part in parts(opening) if part.name in ("best", "comparisons") for text in part.sentences]
     assert sum(tied.title in text for text in lists) == 1
 
 
 def test_a_baseline_alone_is_held_against_a_constant_answer_and_no_model_to_store(tmp_path: Path) -> None:
     store = Store(tmp_path / "runs")
     keep(store, make_card(BEST, title="Pixels", baseline=True), on_test(*planted(100, 100, 0.0, 2)))
-    found = summary_of(store.runs()[0], store)
-    assert found.best is not None
-    assert (found.best.figure.low or 1.0) < 0.5 < (found.best.figure.high or 0.0)
-    assert "Pixels is not clearly better than a constant answer, whose AUC is 0.5." in sentences(found)
-    assert not any("--keep-models" in step.command for step in found.next_steps)
+    opening = summary_of(store.runs()[0], store)
+    assert opening.best is not None
+    assert (opening.best.figure.low or 1.0) < 0.5 < (opening.best.figure.high or 0.0)
+    assert "Pixels is not clearly better than a constant answer, whose AUC is 0.5." in sentences(opening)
+    assert not any("--keep-models" in step.command for step in opening.next_steps)
 
 
 def test_an_uneven_interval_is_given_in_full(tmp_path: Path) -> None:
@@ -584,8 +587,8 @@ def test_the_summary_of_one_run_of_several_counts_no_cards(tmp_path: Path) -> No
     asked_for = {**{run.run_id: run.spec.card.name for run in runs}, "0" * 12: SAME, "1" * 12: POOR}
     remember_bench(own, list(asked_for), KAGGLE, cards=asked_for, selection=["--all"])
     with own.claim("0" * 12):
-        found = summary_of(runs[:1], own)
-    assert "cards that finished" not in sentences(found)
-    assert found.problems[0].text == (f"The bench is still running: {SAME} is not finished yet; waiting: {POOR}.")
+        opening = summary_of(runs[:1], own)
+    assert "cards that finished" not in sentences(opening)
+    assert opening.problems[0].text == (f"The bench is still running: {SAME} is not finished yet; waiting: {POOR}.")
     assert "cards that finished" not in sentences(summary_of(runs[:1], own))
     assert "the 2 of 4 cards that finished" in sentences(summary_of(runs, own))
