@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
+from benchmark.data.cache import read_json, write_json
 from benchmark.data.checks.near_duplicates import (
     Codes,
     Cutoff,
@@ -35,6 +37,9 @@ Reason = Literal["same patient", "identical", "near duplicate"]
 REASONS: tuple[Reason, ...] = ("same patient", "identical", "near duplicate")
 MAX_LISTED = 1000
 _ORDER: tuple[Part, ...] = ("train", "val", "test", "all")
+_REPEATED = "repeated"
+_METHOD = 1
+"""Version of the comparison. Stored results of another version are not used."""
 
 
 @dataclass(frozen=True)
@@ -150,21 +155,47 @@ def leaks(dataset: Dataset, split: Split, size: int, root: Path | None = None) -
 def related_test_images(folder: Path) -> dict[str, tuple[str, ...]]:
     """Find the test images of a prepared split with a relative.
 
+    The result is stored beside the folder, since every run on the split needs it. If the file is lost or damaged, the
+    images are compared again.
+
     Args:
         folder: The folder of prepared pixels.
 
     Returns:
         Names of test images by REASONS, for a relative in train or val, and by "repeated", for an identical test image
         before them. Reasons without images are left out.
+
+    Raises:
+        FileNotFoundError: There is no stored result, and the folder was cleared from the cache.
     """
-    related: dict[str, set[str]] = {reason: set() for reason in (*REASONS, "repeated")}
+    file = folder.with_name(f"{folder.name}-related.json")
+    related = _stored_relatives(file)
+    if related is None:
+        related = _relatives(folder)
+        write_json(file, {"method": _METHOD, "related": related})
+    return related
+
+
+def _stored_relatives(file: Path) -> dict[str, tuple[str, ...]] | None:
+    """What `related_test_images` stored; None if the file is missing, damaged or of another version."""
+    stored = read_json(file)
+    try:
+        related = TypeAdapter(dict[str, tuple[str, ...]]).validate_python(stored.get("related"))
+    except ValidationError:
+        return None
+    whole = stored.get("method") == _METHOD and related.keys() <= {*REASONS, _REPEATED}
+    return related if whole else None
+
+
+def _relatives(folder: Path) -> dict[str, tuple[str, ...]]:
+    related: dict[str, set[str]] = {reason: set() for reason in (*REASONS, _REPEATED)}
     for leak in _prepared_leaks(folder).leaks:
         if leak.part == "test":
             related[leak.reason].add(leak.name)
     test, earlier = load(folder, "test"), set[str]()
     for name, digest in zip(test.names, test.digests, strict=True):
         if digest in earlier:
-            related["repeated"].add(name)
+            related[_REPEATED].add(name)
         earlier.add(digest)
     return {reason: tuple(sorted(names)) for reason, names in related.items() if names}
 

@@ -29,6 +29,9 @@ warning that is silent if nothing is wrong needs fewer."""
 
 _FREQUENCIES = 16
 _ROWS = 512
+_BLOCK = 2**24
+"""The most pairs that are compared at once."""
+
 _FLAT_SD = 1.0
 _MIN_TAIL = 50
 _GAP = 12
@@ -107,10 +110,22 @@ def count_distances(bits: Hashes, groups: Codes) -> npt.NDArray[np.int64]:
     Returns:
         Number of pairs at each distance, int64 (BITS + 1,).
     """
+    counts = _histogram(bits)
+    order = np.argsort(groups, kind="stable")
+    for members in np.split(order, 1 + np.flatnonzero(np.diff(groups[order]))):
+        if len(members) > 1:
+            counts -= _histogram(bits[members])
+    return counts
+
+
+def _histogram(bits: Hashes) -> npt.NDArray[np.int64]:
+    """Number of all pairs at each distance."""
     counts = np.zeros(BITS + 1, np.int64)
-    for rows, columns, distances in _blocks(bits):
-        different = (groups[rows, None] != groups[None, columns]) & _each_once(distances)
-        counts += np.bincount(distances[different], minlength=BITS + 1)
+    for rows, _, products in _blocks(bits):
+        distances = ((BITS - products) / 2).astype(np.int16)
+        width = rows.stop - rows.start
+        counts += np.bincount(distances[:, :width][np.triu_indices(width, 1)], minlength=BITS + 1)
+        counts += np.bincount(distances[:, width:].ravel(), minlength=BITS + 1)
     return counts
 
 
@@ -164,27 +179,26 @@ def pairs_within(bits: Hashes, distance: int, *apart: Codes) -> npt.NDArray[np.i
         Rows (first, second, distance), int64 (pairs, 3): `first` before `second`, the closest pair first.
     """
     blocks = [np.zeros((0, 3), np.int64)]
-    for rows, columns, distances in _blocks(bits):
-        near = (distances <= distance) & _each_once(distances)
+    for rows, columns, products in _blocks(bits):
+        i, j = np.nonzero(products >= BITS - 2 * distance)
+        distances = ((BITS - products[i, j]) / 2).astype(np.int64)
+        i, j = i + rows.start, j + columns.start
+        wanted = i < j
         for codes in apart:
-            near &= codes[rows, None] != codes[None, columns]
-        i, j = np.nonzero(near)
-        blocks.append(np.stack([i + rows.start, j + columns.start, distances[i, j]], axis=1))
+            wanted &= codes[i] != codes[j]
+        blocks.append(np.stack([i, j, distances], axis=1)[wanted])
     pairs = np.concatenate(blocks)
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0], pairs[:, 2]))]
 
 
-def _blocks(bits: Hashes) -> Iterator[tuple[slice, slice, npt.NDArray[np.int16]]]:
-    """Distances of some rows from themselves and all that follow, in blocks that limit memory.
+def _blocks(bits: Hashes) -> Iterator[tuple[slice, slice, npt.NDArray[np.float32]]]:
+    """Scalar products of some rows with themselves and all that follow, in blocks that limit memory.
 
-    With bits as signs, a distance is a scalar product, exact in float32 and faster than counting bits.
+    With bits as signs, two hashes at a distance d have the product BITS - 2 d, exact in float32. Products are faster
+    than counting bits.
     """
     signs = np.where(bits, np.float32(1), np.float32(-1))
-    for start in range(0, len(bits), _ROWS):
-        rows, columns = slice(start, min(start + _ROWS, len(bits))), slice(start, len(bits))
-        yield rows, columns, ((BITS - signs[rows] @ signs[columns].T) / 2).astype(np.int16)
-
-
-def _each_once(distances: npt.NDArray[np.int16]) -> Flags:
-    """Where a block's column comes after its row."""
-    return np.arange(distances.shape[0])[:, None] < np.arange(distances.shape[1])[None, :]
+    height = max(1, min(_ROWS, _BLOCK // max(1, len(bits))))
+    for start in range(0, len(bits), height):
+        rows, columns = slice(start, min(start + height, len(bits))), slice(start, len(bits))
+        yield rows, columns, signs[rows] @ signs[columns].T

@@ -139,6 +139,26 @@ def test_related_test_images_are_named_by_reason(tmp_path: Path) -> None:
     }
 
 
+def test_a_prepared_split_is_searched_once(tmp_path: Path) -> None:
+    """A second run on the split needs no pixels; a damaged result is computed again."""
+    copies: dict[str, tuple[Part, int, str, int, str | None]] = {"test/copy": ("test", 1, "another", 7, "darker")}
+    folder = prepare(*pictured(copies), SIDE, tmp_path)
+    first = related_test_images(folder)
+    assert first == {"near duplicate": ("test/copy",)}
+    [file] = tmp_path.glob("*-related.json")
+    whole = file.read_text(encoding="utf-8")
+    for text in (whole[: len(whole) // 2], "[]", "{}", '{"method": 1, "related": {"unknown": []}}'):
+        file.write_text(text, encoding="utf-8")
+        assert related_test_images(folder) == first
+        assert file.read_text(encoding="utf-8") == whole
+    for pixels in folder.glob("*.npy"):
+        pixels.unlink()
+    assert related_test_images(folder) == first
+    file.unlink()
+    with pytest.raises(FileNotFoundError):
+        related_test_images(folder)
+
+
 def test_every_image_of_a_copied_test_part_leaks(tmp_path: Path) -> None:
     copies: dict[str, tuple[Part, int, str, int, str | None]] = {
         f"test/copy{seed:02d}": ("test", seed % 2, f"another {seed}", seed, "encoded again") for seed in range(40)
