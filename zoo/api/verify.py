@@ -118,7 +118,7 @@ def verify(
     requested = resolve_claims(claims, known)
     source, damage = _opened(store)
     chain = read_chain(source)
-    surveyed, damaged = source.survey()
+    surveyed, damaged = source.survey(indexed=False)
     runs = [run for run in surveyed if run.spec.stage in STAGES]
     problems = [each for each in damaged if each.run is None or each.run.spec.stage in STAGES]
     if not (runs or problems or chain.count or damage or evaluation_ids(source)):

@@ -3,15 +3,24 @@
 The name of a file is its number and the SHA-256 of its bytes, and each entry contains the digest of the one before it.
 So an edited, removed or inserted entry is noticed, except by a reader who does not know the digest of the last one:
 whoever can write the store can write a new chain.
+
+A lock excludes no other machine on some network file systems, so no append depends on it. An entry is first written into
+a folder, which is then renamed to the number of the entry. A folder that contains a file cannot be replaced, so one
+process alone gets each number. From then on the entry is fixed: its process copies it to its name, and if it was killed,
+whoever appends next does. The folder is removed when the entry has its name.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
+import shutil
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,15 +31,18 @@ from benchmark.runs.registration import ENTRY_VERSION, AnyEntry, Outcome, Regist
 from benchmark.runs.run import now
 from benchmark.runs.storage.files import Unreadable, one_line, read_bytes, refusal
 from benchmark.runs.storage.store import Store
-from zoo.config.atomic import atomic_file
+from zoo.config.atomic import atomic_file, atomic_folder
 from zoo.config.errors import ConfigError
-from zoo.config.leftovers import PREFIX
+from zoo.config.leftovers import sweep
 
 FOLDER = ".registrations"
 """The folder of the chain in a store."""
 
 _MOST_BYTES = 64 * 1024**2
 _NAME = re.compile(r"(\d{6})-([0-9a-f]{64})\.json")
+_FIXED, _CONTENT = re.compile(r"\.entry-(\d{6})"), "entry.json"
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
+_PAUSE_S = 0.01
 _ENTRY: TypeAdapter[Registration | Outcome] = TypeAdapter(AnyEntry)
 
 
@@ -124,7 +136,7 @@ def read_chain(store: Store) -> Chain:
 
 
 def append(store: Store, make: Callable[[Chain], Registration | Outcome | None]) -> Link | None:
-    """Append an entry to the chain of a store; of several commands, one at a time does so.
+    """Append an entry to the chain of a store, after those of commands that append at the same time.
 
     Args:
         store: The store.
@@ -141,19 +153,60 @@ def append(store: Store, make: Callable[[Chain], Registration | Outcome | None])
     if make(read_chain(store)) is None:  # a store that cannot be written is asked for nothing
         return None
     folder.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(folder / ".lock"):
-        chain = read_chain(store)
-        entry = make(chain)
-        if entry is None:
-            return None
-        for leftover in folder.glob(f"{PREFIX}*"):  # of a killed process: only the holder of the lock writes here
-            leftover.unlink(missing_ok=True)
-        entry = entry.model_copy(update={"time": now(), "previous": chain.head})
-        data = canonical(entry.model_dump(mode="json"))
-        digest, position = hashlib.sha256(data).hexdigest(), _next_position(folder)
-        with atomic_file(folder / f"{position:06d}-{digest}.json", mode=0o444) as part:
-            part.write_bytes(data)
-    return Link(position, digest, entry)
+    sweep(folder)
+    with filelock.FileLock(folder / ".lock"):  # spares processes of one machine the attempts; none depends on it
+        while True:
+            _complete(folder)
+            last = _last_position(folder)
+            chain = read_chain(store)
+            if _last_position(folder) != last:  # the chain may have been read with a part of what was added meanwhile
+                continue
+            entry = make(chain)
+            if entry is None:
+                return None
+            entry = entry.model_copy(update={"time": now(), "previous": chain.head})
+            data = canonical(entry.model_dump(mode="json"))
+            if _fix(folder, last + 1, data):
+                _complete(folder)
+                return Link(last + 1, hashlib.sha256(data).hexdigest(), entry)
+            time.sleep(_PAUSE_S)
+
+
+def _fix(folder: Path, position: int, data: bytes) -> bool:
+    """Give an entry a number; False if another process was faster."""
+    place = folder / f".entry-{position:06d}"
+    try:
+        with atomic_folder(place) as building:
+            (building / _CONTENT).write_bytes(data)
+    except OSError as error:
+        if error.errno in _TAKEN:
+            return False
+        raise
+    # The number may have been used, and its folder removed, since the chain was read.
+    if _last_position(folder) < position:
+        return True
+    shutil.rmtree(place, ignore_errors=True)
+    return False
+
+
+def _complete(folder: Path) -> None:
+    """Copy entries that have a number to their names, and remove their folders. Raises OSError."""
+    for name in sorted(os.listdir(folder)):
+        match = _FIXED.fullmatch(name)
+        if match is None:
+            continue
+        try:
+            data = (folder / name / _CONTENT).read_bytes()
+        except FileNotFoundError:  # another process is removing it, or was killed meanwhile
+            with suppress(OSError):
+                os.rmdir(folder / name)
+            continue
+        # Read after the content: a folder whose number is in use is the rest of a slow process.
+        if _last_position(folder) < int(match[1]):
+            digest = hashlib.sha256(data).hexdigest()
+            with atomic_file(folder / f"{match[1]}-{digest}.json", mode=0o444) as part:
+                part.write_bytes(data)
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def record_digest(store: Store, run_id: str) -> str | None:
@@ -164,9 +217,9 @@ def record_digest(store: Store, run_id: str) -> str | None:
         return None
 
 
-def _next_position(folder: Path) -> int:
+def _last_position(folder: Path) -> int:
     matches = [_NAME.fullmatch(name) for name in os.listdir(folder)]
-    return max((int(match[1]) for match in matches if match is not None), default=0) + 1
+    return max((int(match[1]) for match in matches if match is not None), default=0)
 
 
 def _intact(path: Path, position: int, digest: str, problems: list[str]) -> Link | None:
