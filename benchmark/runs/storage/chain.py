@@ -21,7 +21,7 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import filelock
@@ -37,6 +37,9 @@ from zoo.config.leftovers import sweep
 
 FOLDER = ".registrations"
 """The folder of the chain in a store."""
+
+APART = ".merged"
+"""Its folder with the chains of other stores, each in a folder named by the digest of its last entry."""
 
 _MOST_BYTES = 64 * 1024**2
 _NAME = re.compile(r"(\d{6})-([0-9a-f]{64})\.json")
@@ -104,7 +107,75 @@ def read_chain(store: Store) -> Chain:
     Raises:
         Unreadable: The system refuses access, or a newer version of the program wrote an entry.
     """
-    folder = store.root / FOLDER
+    return _read(store.root / FOLDER)
+
+
+def read_chains_apart(store: Store) -> tuple[Chain, ...]:
+    """Read the chains of other stores whose runs were merged into a store. Raises as `read_chain`."""
+    folder = store.root / FOLDER / APART
+    try:
+        names = sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise Unreadable(refusal(folder, error)) from error
+    return tuple(_named(folder / name) for name in names if not name.startswith("."))
+
+
+def _named(folder: Path) -> Chain:
+    """A chain apart, with a problem if its last entry is not the one that its folder is named by."""
+    chain = _read(folder)
+    if chain.head == folder.name:
+        return chain
+    problem = f"{folder}: its last entry is not the one in its name; entries were removed or added"
+    return replace(chain, problems=(*chain.problems, problem))
+
+
+def keep_apart(store: Store, other: Store, *, continues: bool) -> None:
+    """Copy the chain of another store.
+
+    Args:
+        store: The store that receives it.
+        other: The store that has it.
+        continues: Whether it continues the chain of `store`, whose missing entries are then copied. Else the whole
+            chain is stored apart.
+
+    Raises:
+        Unreadable: As `read_chain`.
+        OSError: The store cannot be written.
+    """
+    chain, folder, theirs = read_chain(other), store.root / FOLDER, other.root / FOLDER
+    for each in read_chains_apart(other):
+        if each.head is not None:
+            _copy_chain(theirs / APART / each.head, folder / APART / each.head)
+    if chain.head is None:
+        return
+    if not continues:
+        _copy_chain(theirs, folder / APART / chain.head)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for link in chain.links:
+        if link.position > _last_position(folder):
+            _fix(folder, link.position, (theirs / _file_name(link)).read_bytes())
+            _complete(folder)
+    if read_chain(store).problems or read_chain(store).find(chain.head) is None:
+        raise ConfigError(f"{store.root}: another command registered meanwhile; merge again")
+
+
+def _copy_chain(source: Path, target: Path) -> None:
+    if target.is_dir():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_folder(target) as building:
+        for link in _read(source).links:
+            shutil.copyfile(source / _file_name(link), building / _file_name(link))
+
+
+def _file_name(link: Link) -> str:
+    return f"{link.position:06d}-{link.digest}.json"
+
+
+def _read(folder: Path) -> Chain:
     try:
         names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
     except FileNotFoundError:

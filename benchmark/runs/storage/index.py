@@ -1,11 +1,11 @@
 """The index of a store: which runs were read and checked, so that a listing does not check them again.
 
 A row belongs to a run whose record was valid and whose figures followed from its scores. It contains the SHA-256 of the
-record, and the size, times and inode of each other file that a listing reads. The record is read and its digest computed
-every time, so an edit of it is always noticed. Of the other files the time of the last change of content or attributes
-is compared, which no program can set back: a file that was replaced by one of the same size and date is noticed too.
-Since the record contains the digest of the scores, no figure can be returned that does not follow from them. Scores that
-are used are compared with their digest in any case.
+record, and the size, times and inode of each other file that a listing reads. The record is read and its digest
+computed every time, so an edit of it is always noticed. Of the other files the time of the last change of content or
+attributes is compared, which no program can set back. So a file that was replaced by one of the same size and date is
+noticed too. The record contains the digest of the scores: no figure can be returned that does not follow from them.
+Scores that are used are compared with their digest in any case.
 
 The index can be deleted at any time. One that is missing, damaged, or of another version of the program is made again.
 """
@@ -207,8 +207,8 @@ def program_digest() -> str | None:
     """SHA-256 of the source that decides whether a record is valid and follows from its scores.
 
     Returns:
-        The digest, of the packages of the program and of those that registered metrics; None if a source is not at hand,
-        as for a metric that was defined in a notebook.
+        The digest, of the packages of the program and of those that registered metrics; None if a source is not at
+        hand, as for a metric that was defined in a notebook.
     """
     functions = [metric.of_decisions or metric.of_scores for metric in metrics().values()]
     packages = {(getattr(function, "__module__", None) or "").partition(".")[0] for function in functions}

@@ -293,6 +293,15 @@ class Store:
             (building / _RECORD).write_text(record.model_dump_json(indent=1), encoding="utf-8")
         return target
 
+    def adopt(self, folder: Path, run_id: str) -> None:
+        """Give a complete folder of a run, which lies in the store under another name, its place. Raises OSError."""
+        self._replace(folder, self.root / run_id)
+
+    def remove(self, run_id: str) -> None:
+        """Remove a run. Raises OSError."""
+        with self._saving(run_id), self.scratch("removed") as rest:
+            os.rename(self.folder(run_id), rest / run_id)
+
     def history(self, run: Run) -> History:
         """The epochs of `run`. Raises ConfigError."""
         if _HISTORY not in run.files and not os.path.lexists(self.folder(run.run_id) / _HISTORY):

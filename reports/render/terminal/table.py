@@ -61,12 +61,12 @@ class Column:
 class LongTable:
     """A table like `plain_table`, of any number of rows.
 
-    Rich measures and wraps each cell, which takes half a second per thousand rows. So it draws a row of the widest cells
-    alone. If none of them folds, the other rows are written with the same widths.
+    Rich measures and wraps each cell, which takes half a second per thousand rows. So it draws a row of the widest
+    cells alone. If none of them folds, the other rows are written with the same widths.
 
     Attributes:
         columns: The columns.
-        rows: The rows, each with a text without markup per column.
+        rows: The rows, at least one, each with a text of one line and without markup per column.
     """
 
     columns: tuple[Column, ...]

@@ -171,9 +171,10 @@ def test_an_entry_whose_command_was_killed_is_completed_by_the_next_one(
     chained: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = copied(chained, tmp_path)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(chain_module, "atomic_file", _killed)
-        append(store, lambda _: Outcome(program="killed", records={}))
+        with pytest.raises(KeyboardInterrupt):
+            append(store, lambda _: Outcome(program="killed", records={}))
     assert read_chain(store).count == ENTRIES
     link = entry(store)
     chain = read_chain(store)
