@@ -4,10 +4,10 @@ The name of a file is its number and the SHA-256 of its bytes, and each entry co
 So an edited, removed or inserted entry is noticed, except by a reader who does not know the digest of the last one:
 whoever can write the store can write a new chain.
 
-A lock excludes no other machine on some network file systems, so no append depends on it. An entry is first written into
-a folder, which is then renamed to the number of the entry. A folder that contains a file cannot be replaced, so one
-process alone gets each number. From then on the entry is fixed: its process copies it to its name, and if it was killed,
-whoever appends next does. The folder is removed when the entry has its name.
+A lock excludes no other machine on some network file systems, so no append depends on it. An entry is first written
+into a folder, which is then renamed to the number of the entry. A folder that contains a file cannot be replaced, so
+one process alone gets each number. From then on the entry is fixed: its process copies it to its name, and if it was
+killed, whoever appends next does. The folder is removed when the entry has its name.
 """
 
 from __future__ import annotations

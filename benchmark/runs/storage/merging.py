@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmark.evidence.metrics.registry import Figure
 from benchmark.runs.run import Run
-from benchmark.runs.storage.chain import Chain, keep_apart, read_chain, record_digest
+from benchmark.runs.storage.chain import Chain, keep_apart, read_chain, read_chains_apart, record_digest
 from benchmark.runs.storage.evaluations import (
     EVALUATIONS,
     RECORD,
@@ -190,9 +190,10 @@ def _has_other_scores(here: Store, key: str, there: Store, evaluation: Evaluatio
 def _chains(store: Store, others: Iterable[Store]) -> Iterator[tuple[Store, bool]]:
     """The stores whose registrations the store lacks, and whether they continue those of the store."""
     digests = _digests(read_chain(store), store)
+    apart = {chain.head for chain in read_chains_apart(store)}
     for other in others:
         theirs = _digests(read_chain(other), other)
-        if theirs == digests[: len(theirs)]:
+        if theirs == digests[: len(theirs)] or theirs[-1] in apart:
             continue
         continues = digests == theirs[: len(digests)]
         digests = theirs if continues else digests

@@ -39,7 +39,7 @@ _OWN = ("store", "json")
 
 @app.command("merge")
 def _merge(
-    others: Annotated[list[Path], typer.Argument(metavar="OTHER...", help="The stores whose runs are copied.")],
+    others: Annotated[list[Path], typer.Argument(metavar="OTHER", help="The stores whose runs are copied.")],
     store: StoreOption = Path("runs"),
     json: JsonOption = False,
 ) -> None:
