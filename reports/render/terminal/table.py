@@ -78,12 +78,12 @@ class LongTable:
         widths = [
             max(cell_len(text), cell_len(column.head)) for text, column in zip(longest, self.columns, strict=True)
         ]
-        drawn = "".join(part.text for part in lines[3]).removesuffix("\n") if len(lines) == _LINES else ""
-        written = self._line(longest, widths)
-        if drawn.rstrip() != written.rstrip():
+        sample = "".join(part.text for part in lines[3]).removesuffix("\n") if len(lines) == _LINES else ""
+        expected = self._line(longest, widths)
+        if sample.rstrip() != expected.rstrip():
             yield self._table(self.rows)
             return
-        edge = drawn[len(written) :]
+        edge = sample[len(expected) :]
         for line in lines[:3]:
             yield from line
         for row in self.rows:
