@@ -73,8 +73,8 @@ def prune(
     messages = Messages(on_message)
     source = resolve_store(store)
     listed = removable(source, readable_runs(source, messages))
-    kept = tuple(entry for entry in listed if entry.kind == "model")
+    of_models = tuple(entry for entry in listed if entry.kind == "model")
     entries = tuple(entry for entry in listed if models or entry.kind != "model")
     if apply:
         remove(source, entries)
-    return PruneResults(source, entries, kept, apply, messages.lines())
+    return PruneResults(source, entries, of_models, apply, messages.lines())

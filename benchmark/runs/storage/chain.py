@@ -230,7 +230,7 @@ def append(store: Store, make: Callable[[Chain], Registration | Outcome | None])
             _complete(folder)
             last = _last_position(folder)
             chain = read_chain(store)
-            if _last_position(folder) != last:  # the chain may have been read with a part of what was added meanwhile
+            if _last_position(folder) != last:  # entries were added while the chain was read
                 continue
             entry = make(chain)
             if entry is None:
