@@ -36,10 +36,14 @@ if TYPE_CHECKING:
     from zoo.api.export import export as export
     from zoo.api.labels import LabelResults as LabelResults
     from zoo.api.labels import labels as labels
+    from zoo.api.merge import MergeResults as MergeResults
+    from zoo.api.merge import merge as merge
     from zoo.api.plan import PlanResults as PlanResults
     from zoo.api.plan import plan as plan
     from zoo.api.predict import PredictResults as PredictResults
     from zoo.api.predict import predict as predict
+    from zoo.api.prune import PruneResults as PruneResults
+    from zoo.api.prune import prune as prune
     from zoo.api.report import ReportResults as ReportResults
     from zoo.api.report import report as report
     from zoo.api.search import SearchPlan as SearchPlan
@@ -74,8 +78,10 @@ _GROUPS = {
     "zoo.api.evaluate": ("EvaluateResults", "evaluate"),
     "zoo.api.export": ("ExportResults", "export"),
     "zoo.api.labels": ("LabelResults", "labels"),
+    "zoo.api.merge": ("MergeResults", "merge"),
     "zoo.api.plan": ("PlanResults", "plan"),
     "zoo.api.predict": ("PredictResults", "predict"),
+    "zoo.api.prune": ("PruneResults", "prune"),
     "zoo.api.report": ("ReportResults", "report"),
     "zoo.api.search": ("SearchPlan", "SearchResults", "plan_search", "search"),
     "zoo.api.serve": ("serve",),

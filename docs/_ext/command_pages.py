@@ -20,10 +20,10 @@ def commands() -> dict[str, Any]:
 
     def visit(group: Any, before: str) -> None:
         for name, command in group.commands.items():
+            if getattr(command, "invoke_without_command", True):
+                by_name[f"{before}{name}"] = command
             if hasattr(command, "commands"):
                 visit(command, f"{before}{name} ")
-            else:
-                by_name[f"{before}{name}"] = command
 
     visit(typer.main.get_command(front_door), "")
     return by_name

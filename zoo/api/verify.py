@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING, Any
 from benchmark.runs.protocol import AUTO, built_in_protocols, load_protocol
 from benchmark.runs.registration import Registration, digest
 from benchmark.runs.run import Run
-from benchmark.runs.storage.chain import Chain, read_chain
+from benchmark.runs.storage.chain import Chain, read_chain, read_chains_apart
 from benchmark.runs.storage.evaluations import evaluation_ids
 from benchmark.runs.storage.files import Damaged
 from benchmark.runs.storage.store import Store
-from benchmark.runs.storage.verification import STAGES, Check, chain_checks, evaluation_checks, run_checks
+from benchmark.runs.storage.verification import (
+    STAGES,
+    Check,
+    apart_checks,
+    chain_checks,
+    evaluation_checks,
+    run_checks,
+)
 from reports.claims.model import Claims, claims_names, load_claims
 from reports.report import same_conditions
 from reports.results.folds import pool_folds
@@ -117,8 +124,8 @@ def verify(
     known = known_cards(card_folders, messages)
     requested = resolve_claims(claims, known)
     source, damage = _opened(store)
-    chain = read_chain(source)
-    surveyed, damaged = source.survey()
+    chain, apart = read_chain(source), read_chains_apart(source)
+    surveyed, damaged = source.survey(indexed=False)
     runs = [run for run in surveyed if run.spec.stage in STAGES]
     problems = [each for each in damaged if each.run is None or each.run.spec.stage in STAGES]
     if not (runs or problems or chain.count or damage or evaluation_ids(source)):
@@ -129,7 +136,8 @@ def verify(
     checks = [
         *damage,
         *chain_checks(chain, expect, str(source.root)),
-        *run_checks(source, runs, problems, chain),
+        *apart_checks(apart),
+        *run_checks(source, runs, problems, chain, apart),
         *evaluation_checks(source, surveyed, chain),
         *_card_checks(chain, known),
         *_protocol_checks(chain),

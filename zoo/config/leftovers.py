@@ -26,16 +26,24 @@ def sweep(folder: Path, pattern: str = f"{PREFIX}*") -> None:
         remove_stale(path)
 
 
+def is_stale(path: Path) -> bool:
+    """Whether nothing was written to a file or folder for a day. Raises OSError."""
+    newest = path.lstat().st_mtime
+    for folder, _, names in os.walk(path) if _is_folder(path) else ():
+        newest = max([newest, *(os.lstat(Path(folder, name)).st_mtime for name in (".", *names))])
+    return time.time() - newest > STALE_S
+
+
 def remove_stale(path: Path) -> None:
     """Remove a file or folder to which nothing was written for a day. Errors of the file system are ignored."""
     with suppress(OSError):
-        is_folder = path.is_dir() and not path.is_symlink()
-        newest = path.lstat().st_mtime
-        for folder, _, names in os.walk(path) if is_folder else ():
-            newest = max([newest, *(os.lstat(Path(folder, name)).st_mtime for name in (".", *names))])
-        if time.time() - newest <= STALE_S:
+        if not is_stale(path):
             return
-        if is_folder:
+        if _is_folder(path):
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink()
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()

@@ -3,16 +3,25 @@
 The name of a file is its number and the SHA-256 of its bytes, and each entry contains the digest of the one before it.
 So an edited, removed or inserted entry is noticed, except by a reader who does not know the digest of the last one:
 whoever can write the store can write a new chain.
+
+A lock excludes no other machine on some network file systems, so no append depends on it. An entry is first written
+into a folder, which is then renamed to the number of the entry. A folder that contains a file cannot be replaced, so
+one process alone gets each number. From then on the entry is fixed: its process copies it to its name, and if it was
+killed, whoever appends next does. The folder is removed when the entry has its name.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
+import shutil
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import filelock
@@ -22,15 +31,21 @@ from benchmark.runs.registration import ENTRY_VERSION, AnyEntry, Outcome, Regist
 from benchmark.runs.run import now
 from benchmark.runs.storage.files import Unreadable, one_line, read_bytes, refusal
 from benchmark.runs.storage.store import Store
-from zoo.config.atomic import atomic_file
+from zoo.config.atomic import atomic_file, atomic_folder
 from zoo.config.errors import ConfigError
-from zoo.config.leftovers import PREFIX
+from zoo.config.leftovers import sweep
 
 FOLDER = ".registrations"
 """The folder of the chain in a store."""
 
+APART = ".merged"
+"""Its folder with the chains of other stores, each in a folder named by the digest of its last entry."""
+
 _MOST_BYTES = 64 * 1024**2
 _NAME = re.compile(r"(\d{6})-([0-9a-f]{64})\.json")
+_FIXED, _CONTENT = re.compile(r"\.entry-(\d{6})"), "entry.json"
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
+_PAUSE_S = 0.01
 _ENTRY: TypeAdapter[Registration | Outcome] = TypeAdapter(AnyEntry)
 
 
@@ -92,7 +107,75 @@ def read_chain(store: Store) -> Chain:
     Raises:
         Unreadable: The system refuses access, or a newer version of the program wrote an entry.
     """
-    folder = store.root / FOLDER
+    return _read(store.root / FOLDER)
+
+
+def read_chains_apart(store: Store) -> tuple[Chain, ...]:
+    """Read the chains of other stores whose runs were merged into a store. Raises as `read_chain`."""
+    folder = store.root / FOLDER / APART
+    try:
+        names = sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise Unreadable(refusal(folder, error)) from error
+    return tuple(_named(folder / name) for name in names if not name.startswith("."))
+
+
+def _named(folder: Path) -> Chain:
+    """A chain apart, with a problem if its last entry is not the one that its folder is named by."""
+    chain = _read(folder)
+    if chain.head == folder.name:
+        return chain
+    problem = f"{folder}: its last entry is not the one in its name; entries were removed or added"
+    return replace(chain, problems=(*chain.problems, problem))
+
+
+def keep_apart(store: Store, other: Store, *, continues: bool) -> None:
+    """Copy the chain of another store.
+
+    Args:
+        store: The store that receives it.
+        other: The store that has it.
+        continues: Whether it continues the chain of `store`, whose missing entries are then copied. Else the whole
+            chain is stored apart.
+
+    Raises:
+        Unreadable: As `read_chain`.
+        OSError: The store cannot be written.
+    """
+    chain, folder, theirs = read_chain(other), store.root / FOLDER, other.root / FOLDER
+    for each in read_chains_apart(other):
+        if each.head is not None:
+            _copy_chain(theirs / APART / each.head, folder / APART / each.head)
+    if chain.head is None:
+        return
+    if not continues:
+        _copy_chain(theirs, folder / APART / chain.head)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for link in chain.links:
+        if link.position > _last_position(folder):
+            _fix(folder, link.position, (theirs / _file_name(link)).read_bytes())
+            _complete(folder)
+    if read_chain(store).problems or read_chain(store).find(chain.head) is None:
+        raise ConfigError(f"{store.root}: another command registered meanwhile; merge again")
+
+
+def _copy_chain(source: Path, target: Path) -> None:
+    if target.is_dir():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_folder(target) as building:
+        for link in _read(source).links:
+            shutil.copyfile(source / _file_name(link), building / _file_name(link))
+
+
+def _file_name(link: Link) -> str:
+    return f"{link.position:06d}-{link.digest}.json"
+
+
+def _read(folder: Path) -> Chain:
     try:
         names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
     except FileNotFoundError:
@@ -124,7 +207,7 @@ def read_chain(store: Store) -> Chain:
 
 
 def append(store: Store, make: Callable[[Chain], Registration | Outcome | None]) -> Link | None:
-    """Append an entry to the chain of a store; of several commands, one at a time does so.
+    """Append an entry to the chain of a store, after those of commands that append at the same time.
 
     Args:
         store: The store.
@@ -141,19 +224,60 @@ def append(store: Store, make: Callable[[Chain], Registration | Outcome | None])
     if make(read_chain(store)) is None:  # a store that cannot be written is asked for nothing
         return None
     folder.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(folder / ".lock"):
-        chain = read_chain(store)
-        entry = make(chain)
-        if entry is None:
-            return None
-        for leftover in folder.glob(f"{PREFIX}*"):  # of a killed process: only the holder of the lock writes here
-            leftover.unlink(missing_ok=True)
-        entry = entry.model_copy(update={"time": now(), "previous": chain.head})
-        data = canonical(entry.model_dump(mode="json"))
-        digest, position = hashlib.sha256(data).hexdigest(), _next_position(folder)
-        with atomic_file(folder / f"{position:06d}-{digest}.json", mode=0o444) as part:
-            part.write_bytes(data)
-    return Link(position, digest, entry)
+    sweep(folder)
+    with filelock.FileLock(folder / ".lock"):  # spares processes of one machine the attempts; none depends on it
+        while True:
+            _complete(folder)
+            last = _last_position(folder)
+            chain = read_chain(store)
+            if _last_position(folder) != last:  # entries were added while the chain was read
+                continue
+            entry = make(chain)
+            if entry is None:
+                return None
+            entry = entry.model_copy(update={"time": now(), "previous": chain.head})
+            data = canonical(entry.model_dump(mode="json"))
+            if _fix(folder, last + 1, data):
+                _complete(folder)
+                return Link(last + 1, hashlib.sha256(data).hexdigest(), entry)
+            time.sleep(_PAUSE_S)
+
+
+def _fix(folder: Path, position: int, data: bytes) -> bool:
+    """Give an entry a number; False if another process was faster."""
+    place = folder / f".entry-{position:06d}"
+    try:
+        with atomic_folder(place) as building:
+            (building / _CONTENT).write_bytes(data)
+    except OSError as error:
+        if error.errno in _TAKEN:
+            return False
+        raise
+    # The number may have been used, and its folder removed, since the chain was read.
+    if _last_position(folder) < position:
+        return True
+    shutil.rmtree(place, ignore_errors=True)
+    return False
+
+
+def _complete(folder: Path) -> None:
+    """Copy entries that have a number to their names, and remove their folders. Raises OSError."""
+    for name in sorted(os.listdir(folder)):
+        match = _FIXED.fullmatch(name)
+        if match is None:
+            continue
+        try:
+            data = (folder / name / _CONTENT).read_bytes()
+        except FileNotFoundError:  # another process is removing it, or was killed meanwhile
+            with suppress(OSError):
+                os.rmdir(folder / name)
+            continue
+        # Read after the content: a folder whose number is in use is the rest of a slow process.
+        if _last_position(folder) < int(match[1]):
+            digest = hashlib.sha256(data).hexdigest()
+            with atomic_file(folder / f"{match[1]}-{digest}.json", mode=0o444) as part:
+                part.write_bytes(data)
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def record_digest(store: Store, run_id: str) -> str | None:
@@ -164,9 +288,9 @@ def record_digest(store: Store, run_id: str) -> str | None:
         return None
 
 
-def _next_position(folder: Path) -> int:
+def _last_position(folder: Path) -> int:
     matches = [_NAME.fullmatch(name) for name in os.listdir(folder)]
-    return max((int(match[1]) for match in matches if match is not None), default=0) + 1
+    return max((int(match[1]) for match in matches if match is not None), default=0)
 
 
 def _intact(path: Path, position: int, digest: str, problems: list[str]) -> Link | None:

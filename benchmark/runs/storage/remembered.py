@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError
 from benchmark.runs.protocol import AUTO, Protocol
 from benchmark.runs.run import DatasetFacts, Run, RunSpec, now
 from benchmark.runs.storage.files import read_bytes
+from benchmark.runs.storage.index import Head
 from benchmark.runs.storage.records import MOST_BYTES, read_record
 from benchmark.runs.storage.store import Store
 from zoo.config.atomic import write_text
@@ -243,17 +244,11 @@ def latest_conditions(runs: Iterable[Run], store: Store) -> str | None:
     return next((run.spec.conditions for run in runs if run.run_id in asked_for), None)
 
 
-def records(store: Store) -> list[Run]:
-    """The readable records of a store, latest first, without a check of the other files of the runs."""
-    runs = []
-    for path in sorted(store.root.glob("[!.]*/run.json")):
-        try:
-            runs.append(read_record(path))
-        except (OSError, ConfigError):  # whoever uses the run reports it
-            continue
+def records(store: Store) -> list[Head]:
+    """What the readable records of a store say about their runs, latest first; other files are not checked."""
     latest = latest_bench(store)
     asked_for = set() if latest is None else set(latest.runs)
-    return sorted(runs, key=lambda run: (run.run_id in asked_for, run.finished), reverse=True)
+    return sorted(store.heads(), key=lambda head: (head.run_id in asked_for, head.finished), reverse=True)
 
 
 def cards_under(store: Store, conditions: str) -> set[str]:

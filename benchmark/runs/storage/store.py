@@ -32,9 +32,10 @@ from benchmark.runs.storage.contents import (
     write_predictions,
 )
 from benchmark.runs.storage.files import Damaged, Unreadable, digest_of, one_line, read_bytes, refusal
+from benchmark.runs.storage.index import LEAST_RUNS, Head, RunIndex
 from benchmark.runs.storage.integrity import disagreement
 from benchmark.runs.storage.moves import REPLACED, finish_swap, is_unnamed_replacement, swap
-from benchmark.runs.storage.records import AGAIN, MOST_BYTES, read_record, version_of
+from benchmark.runs.storage.records import AGAIN, MOST_BYTES, parse_record, read_record, version_of
 from zoo.config.atomic import atomic_folder, write_text
 from zoo.config.errors import ConfigError
 from zoo.config.leftovers import PREFIX, remove_stale
@@ -91,6 +92,7 @@ class Store:
         """
         self.root = root
         self._claims = Claims(root / ".claims")
+        self._index = RunIndex(root, (PREDICTIONS, _HISTORY))
         if root.exists() and not root.is_dir():
             raise ConfigError(f"--store {root}: is a file; give a folder")
         if not check_mark:
@@ -127,14 +129,35 @@ class Store:
         runs, problems = self.survey(stage)
         return runs, [problem.line for problem in problems]
 
-    def survey(self, stage: Stage | None = None) -> tuple[list[Run], list[Problem]]:
-        """List runs as `runs` does, with a `Problem` for each folder that cannot be used."""
+    def survey(self, stage: Stage | None = None, *, indexed: bool = True) -> tuple[list[Run], list[Problem]]:
+        """List runs as `runs` does.
+
+        Args:
+            stage: The stage of the runs; all by default.
+            indexed: Whether runs that the index of the store contains, and that have not changed since, are not
+                checked again.
+
+        Returns:
+            The runs, and a `Problem` for each folder that cannot be used.
+
+        Raises:
+            ConfigError: The store cannot be read.
+        """
         runs: list[Run] = []
         problems: list[Problem] = []
-        for name in self._names():
+        names = self._names()
+        index = self._index if indexed and len(names) >= LEAST_RUNS else None
+        for name in names:
             run = None
             try:
-                run = self._record(name)
+                sight = None if index is None else index.sight(self.folder(name))
+                if index is not None and sight is not None and (known := index.stage(name, sight)) is not None:
+                    if stage not in (None, known):
+                        continue
+                    if (run := index.read(name, sight)) is not None:
+                        runs.append(run)
+                        continue
+                recorded = run = self._record(name, None if sight is None else sight.data)
                 if stage not in (None, run.spec.stage):
                     continue
                 run = self._checked(run)
@@ -143,8 +166,27 @@ class Store:
             except ConfigError as error:
                 problems += [Problem(name, line, run, isinstance(error, Damaged)) for line in error.lines]
                 continue
+            if index is not None and sight is not None and run is recorded:
+                index.add(name, sight, run)
             runs.append(run)
+        if index is not None:
+            index.save(names)
         return sorted(runs, key=_by_name), problems
+
+    def heads(self) -> list[Head]:
+        """What the readable records say about their runs, without figures and without a check of other files."""
+        heads: list[Head] = []
+        names = self._names() if self.root.is_dir() else []
+        for name in names:
+            head = self._index.head(name, self.folder(name)) if len(names) >= LEAST_RUNS else None
+            if head is None:
+                try:
+                    run = read_record(self.folder(name) / _RECORD)
+                except (OSError, ConfigError):  # whoever uses the run reports it
+                    continue
+                head = Head(run.run_id, run.spec, run.status, run.finished)
+            heads.append(head)
+        return heads
 
     def get(self, run: Run | str) -> Run | None:
         """Find a run.
@@ -251,6 +293,15 @@ class Store:
             (building / _RECORD).write_text(record.model_dump_json(indent=1), encoding="utf-8")
         return target
 
+    def adopt(self, folder: Path, run_id: str) -> None:
+        """Give a complete folder of a run, which lies in the store under another name, its place. Raises OSError."""
+        self._replace(folder, self.root / run_id)
+
+    def remove(self, run_id: str) -> None:
+        """Remove a run. Raises OSError."""
+        with self._saving(run_id), self.scratch("removed") as rest:
+            os.rename(self.folder(run_id), rest / run_id)
+
     def history(self, run: Run) -> History:
         """The epochs of `run`. Raises ConfigError."""
         if _HISTORY not in run.files and not os.path.lexists(self.folder(run.run_id) / _HISTORY):
@@ -346,11 +397,14 @@ class Store:
         replaced = {name.removeprefix(REPLACED) for name in entries if name.startswith(REPLACED)}
         return sorted(replaced.union(name for name in entries if not name.startswith(".")))
 
-    def _record(self, run_id: str) -> Run:
-        """The record in the folder `run_id`. Raises FileNotFoundError, NotADirectoryError or ConfigError."""
+    def _record(self, run_id: str, content: bytes | None = None) -> Run:
+        """The record in the folder `run_id`, of which the `content` may have been read.
+
+        Raises FileNotFoundError, NotADirectoryError or ConfigError.
+        """
         path = self.folder(run_id) / _RECORD
         try:
-            run = read_record(path)
+            run = read_record(path) if content is None else parse_record(path, content)
         except FileNotFoundError:
             run = read_record(self.folder(run_id) / _RECORD)  # it may have been replaced in between
         if run.run_id != run_id:

@@ -70,7 +70,9 @@ def chain_checks(chain: Chain, expected: str | None, where: str) -> Iterator[Che
         yield Check("same", "expected digest", f"entry {link.position} of {link.entry.time}; {follow}")
 
 
-def run_checks(store: Store, runs: Sequence[Run], problems: Sequence[Problem], chain: Chain) -> Iterator[Check]:
+def run_checks(
+    store: Store, runs: Sequence[Run], problems: Sequence[Problem], chain: Chain, apart: Sequence[Chain] = ()
+) -> Iterator[Check]:
     """Check the runs of a store against its chain.
 
     Args:
@@ -78,6 +80,8 @@ def run_checks(store: Store, runs: Sequence[Run], problems: Sequence[Problem], c
         runs: Its readable runs of `STAGES`, whose figures follow from their scores.
         problems: Its folders that cannot be used.
         chain: Its chain.
+        apart: The chains of other stores whose runs were merged into it. A run belongs to the chain with its
+            registration.
 
     Yields:
         A check of each run that differs, and one of all others together.
@@ -88,14 +92,15 @@ def run_checks(store: Store, runs: Sequence[Run], problems: Sequence[Problem], c
     finished = {run.run_id: run for run in runs if run.status == "ok"}
     intact, unrecorded, unregistered = 0, list[Run](), list[Run]()
     for run in finished.values():
-        fault = _fault(store, run, chain)
+        its_chain = _chain_of(run, chain, apart)
+        fault = _fault(store, run, its_chain)
         if fault is not None:
             yield fault
         elif chain.head is not None and run.registration is None:
             unregistered.append(run)
         else:
             intact += 1
-            if chain.head is not None and _recorded(run.run_id, chain) is None:
+            if its_chain.head is not None and _recorded(run.run_id, its_chain) is None:
                 unrecorded.append(run)
     if intact:
         of = "run has" if intact == 1 else "runs have"
@@ -107,6 +112,24 @@ def run_checks(store: Store, runs: Sequence[Run], problems: Sequence[Problem], c
         remedy = "the entry that was removed; if a command was killed, the same one records them when it ends"
         yield Check("other", "runs", f"no entry contains the record of {_names(unrecorded)}", remedy)
     yield from _missing(runs, problems, chain)
+
+
+def apart_checks(apart: Sequence[Chain]) -> Iterator[Check]:
+    """Check that the entries of each chain of a merged store follow from each other."""
+    for chain in apart:
+        for problem in chain.problems:
+            yield Check("tampered", "merged chain", problem, "the folder in the store from which it was merged")
+        if not chain.problems:
+            yield Check(
+                "same", "merged chain", f"{chain.count} entries of a merged store; the last one is {chain.head}"
+            )
+
+
+def _chain_of(run: Run, chain: Chain, apart: Sequence[Chain]) -> Chain:
+    """The chain that contains the registration of a run; that of the store if none does."""
+    if run.registration is None:
+        return chain
+    return next((each for each in (chain, *apart) if each.find(run.registration) is not None), chain)
 
 
 def _fault(store: Store, run: Run, chain: Chain) -> Check | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from reports.render.terminal.table import escape, plain_table
+from reports.render.terminal.table import Column, LongTable, escape, plain_table
 from reports.results.leading import Leading, leading
 from reports.results.measured import is_multiclass
 from reports.results.split_faults import fault_text
@@ -49,8 +49,8 @@ def _beside(lead: Leading, run: Run, key: str) -> str:
 def runs_table(runs: Sequence[Run]) -> RenderableType:
     """A table of runs per data set, protocol and stage, with the errors of failed runs below it; ids are never cut."""
     groups: dict[str, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(_conditions(run), []).append(run)
+    for run, lead in zip(runs, _leads(runs), strict=True):
+        groups.setdefault(_conditions(run, lead), []).append(run)
     parts: list[RenderableType] = []
     for title, group in groups.items():
         parts += [Text(title, style="bold"), _Runs(tuple(group))]
@@ -58,9 +58,19 @@ def runs_table(runs: Sequence[Run]) -> RenderableType:
     return Group(*parts)
 
 
-def _conditions(run: Run) -> str:
+def _leads(runs: Sequence[Run]) -> Iterator[Leading]:
+    """Which figures of each run lead; runs share their protocols, so it is found out once for each."""
+    leads: dict[tuple[int, bool], Leading] = {}
+    for run in runs:
+        key = id(run.spec.protocol), is_multiclass(run)
+        if key not in leads:
+            leads[key] = leading(run)
+        yield leads[key]
+
+
+def _conditions(run: Run, lead: Leading) -> str:
     spec = run.spec
-    synthetic, lead = " (synthetic)" if spec.dataset.synthetic else "", leading(run)
+    synthetic = " (synthetic)" if spec.dataset.synthetic else ""
     accuracy = f"; accuracy {lead.words}" if lead.chosen else ""
     return one_line(f"{spec.dataset.source}{synthetic}, protocol {spec.protocol.name}{_STAGES[spec.stage]}{accuracy}")
 
@@ -77,27 +87,25 @@ class _Runs:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         dated = options.max_width >= _DATED
-        table = plain_table()
-        table.add_column("run", no_wrap=True)
-        table.add_column("card", overflow="fold")
         several = is_multiclass(self.runs[0])
-        area = "macro AUC" if several else "AUC"
         beside = leading(self.runs[0]).beside if options.max_width >= _BESIDE else None
-        for name in (
-            "seed",
-            "status",
-            "accuracy",
-            *([beside] if beside else []),
-            area,
-            "time",
-            *(["finished (UTC)"] if dated else []),
-        ):
-            table.add_column(name, no_wrap=True, justify="left" if name == "status" else "right")
-        for run in self.runs:
-            split, lead = "val" if run.spec.stage == "search" else "test", leading(run)
-            table.add_row(
+        columns = [
+            Column("run"),
+            Column("card", folds=True),
+            Column("seed", "right"),
+            Column("status"),
+            Column("accuracy", "right"),
+            *([Column(beside, "right")] if beside else []),
+            Column("macro AUC" if several else "AUC", "right"),
+            Column("time", "right"),
+            *([Column("finished (UTC)", "right")] if dated else []),
+        ]
+        rows = []
+        for run, lead in zip(self.runs, _leads(self.runs), strict=True):
+            split = "val" if run.spec.stage == "search" else "test"
+            row = (
                 run.run_id,
-                escape(run.spec.card.name),
+                one_line(run.spec.card.name),
                 run.spec.seed_text,
                 run.status,
                 measured(lead.of_run(run, "accuracy", split)),
@@ -106,7 +114,8 @@ class _Runs:
                 seconds(run.costs.seconds) if run.costs else MISSING,
                 *([run.finished[:16].replace("T", " ")] if dated else []),
             )
-        yield table
+            rows.append(row)
+        yield LongTable(tuple(columns), tuple(rows))
 
 
 def plan_table(plan: Plan, reusable: set[str], splits: Sequence[str] = ()) -> RenderableType:

@@ -1,14 +1,27 @@
-"""`zoo runs`: lists the runs of a store."""
+"""`zoo runs`: lists, merges, prunes and verifies the runs of a store."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from zoo.cli.commands import verify
 from zoo.cli.options import JsonOption, StoreOption, out, print_json, say
 
+app = typer.Typer(invoke_without_command=True)
 
-def command(store: StoreOption = Path("runs"), json: JsonOption = False) -> None:
+
+@app.callback()
+def _list(context: typer.Context, store: StoreOption = Path("runs"), json: JsonOption = False) -> None:
     """List the runs of a store."""
+    if context.invoked_subcommand is not None:
+        if any((source := context.get_parameter_source(name)) and source.name == "COMMANDLINE" for name in _OWN):
+            from zoo.config.errors import ConfigError
+
+            raise ConfigError(f"zoo runs {context.invoked_subcommand}: give its options after its name")
+        return
     from zoo.api.inputs import readable_runs, resolve_store
     from zoo.api.messages import Messages
 
@@ -19,3 +32,54 @@ def command(store: StoreOption = Path("runs"), json: JsonOption = False) -> None
     from reports.render.terminal.runs import runs_table
 
     out().print(runs_table(runs) if runs else f"no runs in {store}")
+
+
+_OWN = ("store", "json")
+
+
+@app.command("merge")
+def _merge(
+    others: Annotated[list[Path], typer.Argument(metavar="OTHER", help="The stores whose runs are copied.")],
+    store: StoreOption = Path("runs"),
+    json: JsonOption = False,
+) -> None:
+    """Copy the runs of other stores into one: all of them, or none."""
+    from reports.text import plural
+    from zoo.api.merge import merge
+
+    results = merge(others, store, on_message=say)
+    if json:
+        print_json(results.to_dict())
+        return
+    present = f"; {plural(len(results.present), 'run')} already there" if results.present else ""
+    evaluations = f" and {plural(len(results.evaluations), 'evaluation')}" if results.evaluations else ""
+    line = f"copied {plural(len(results.copied), 'run')}{evaluations} into {store}{present}"
+    out().print(line, markup=False, soft_wrap=True)
+
+
+@app.command("prune")
+def _prune(
+    store: StoreOption = Path("runs"),
+    yes: Annotated[bool, typer.Option("--yes", help="Remove what is listed. Default: only list it.")] = False,
+    models: Annotated[
+        bool, typer.Option("--models", help="Stored models too; figures remain, predict and export need a model.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """List what no result needs: failed runs with a later finished one, leftovers of killed processes; or remove it."""
+    from zoo.api.prune import prune
+
+    results = prune(store, models=models, apply=yes, on_message=say)
+    if json:
+        print_json(results.to_dict())
+        return
+    lines = [f"{each.kind}  {each.path}  {each.bytes / 1024**2:.1f} MiB  {each.about}" for each in results.entries]
+    done = "removed" if yes else "can be removed; --yes removes it"
+    lines.append(f"{results.mib:.1f} MiB {done}" if results.entries else f"nothing to remove in {store}")
+    if results.models and not models:
+        lines.append(f"stored models take {results.models_mib:.1f} MiB; --models includes them")
+    for line in lines:
+        out().print(line, markup=False, soft_wrap=True)
+
+
+app.command("verify")(verify.command)

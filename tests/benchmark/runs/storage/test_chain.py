@@ -5,20 +5,26 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import re
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmark.runs.registration import ENTRY_VERSION, Outcome
+from benchmark.runs.storage import chain as chain_module
 from benchmark.runs.storage.chain import FOLDER, append, read_chain
 from benchmark.runs.storage.files import Unreadable
 from benchmark.runs.storage.store import Store
 from tests.support.registered import entry, spec_of
+from tests.support.tiny import ON_ANOTHER_MACHINE, run_python
+from zoo.config.leftovers import STALE_S
 
 ENTRIES = 3
 
@@ -29,6 +35,10 @@ def chained(tmp_path_factory: pytest.TempPathFactory) -> Store:
     for seed in range(ENTRIES):
         entry(store, [spec_of(seed=seed)])
     return store
+
+
+def _killed(*_: object, **__: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def files(store: Store) -> list[Path]:
@@ -150,9 +160,63 @@ def test_leftovers_of_a_killed_command_are_ignored_and_removed(chained: Store, t
     store = copied(chained, tmp_path)
     leftover = store.root / FOLDER / ".writing-abc.json"
     leftover.write_bytes(b"{")
+    past = time.time() - STALE_S - 60
+    os.utime(leftover, (past, past))
     assert read_chain(store).problems == ()
     entry(store)
     assert not leftover.exists()
+
+
+def test_an_entry_whose_command_was_killed_is_completed_by_the_next_one(
+    chained: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = copied(chained, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(chain_module, "atomic_file", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            append(store, lambda _: Outcome(program="killed", records={}))
+    assert read_chain(store).count == ENTRIES
+    link = entry(store)
+    chain = read_chain(store)
+    assert (chain.problems, chain.count, link.position) == ((), ENTRIES + 2, ENTRIES + 2)
+    assert [each.program for _, each in chain.outcomes] == ["killed"]
+    assert [path.name for path in (store.root / FOLDER).glob(".entry-*")] == []
+
+
+def test_what_a_slow_command_leaves_under_a_number_in_use_is_discarded(chained: Store, tmp_path: Path) -> None:
+    store = copied(chained, tmp_path)
+    late = store.root / FOLDER / f".entry-{ENTRIES:06d}"
+    late.mkdir()
+    (late / "entry.json").write_bytes(b"{}")
+    empty = store.root / FOLDER / f".entry-{ENTRIES + 1:06d}"
+    empty.mkdir()
+    assert entry(store).position == ENTRIES + 1
+    assert read_chain(store).problems == ()
+    assert not late.exists()
+    assert not empty.exists()
+
+
+APPEND_ALL = (
+    "from benchmark.runs.registration import Outcome\n"
+    "from benchmark.runs.storage.chain import append\n"
+    "from benchmark.runs.storage.store import Store\n"
+    "store = Store(Path(sys.argv[1]))\n"
+    "for number in range(12):\n"
+    "    append(store, lambda chain: Outcome(program=f'{sys.argv[2]} {number}', records={}))\n"
+)
+
+
+def test_machines_whose_locks_exclude_nobody_lose_no_entry_and_break_no_chain(tmp_path: Path) -> None:
+    hosts = ("n1", "n2", "n3")
+    processes = [run_python(ON_ANOTHER_MACHINE + APPEND_ALL, str(tmp_path / "runs"), host) for host in hosts]
+    for process in processes:
+        process.communicate()
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    chain = read_chain(Store(tmp_path / "runs"))
+    assert chain.problems == ()
+    expected = [f"{host} {number}" for host in hosts for number in range(12)]
+    assert sorted(entry.program for _, entry in chain.outcomes) == sorted(expected)
+    assert [path.name for path in (tmp_path / "runs" / FOLDER).glob(".entry-*")] == []
 
 
 @pytest.mark.parametrize("field", [b"runs", b"plans"])

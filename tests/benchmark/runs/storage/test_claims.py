@@ -11,21 +11,9 @@ import pytest
 
 from benchmark.runs.storage import claims
 from benchmark.runs.storage.claims import Claims
-from tests.support.tiny import run_python
+from tests.support.tiny import ON_ANOTHER_MACHINE, run_python
 
 RUN = "a" * 12
-ON_ANOTHER_MACHINE = (
-    "import socket, sys, time\n"
-    "from contextlib import contextmanager\n"
-    "from pathlib import Path\n"
-    "import filelock\n"
-    "filelock.FileLock.acquire = lambda self, *_, **__: None\n"
-    "filelock.FileLock.release = lambda self, *_, **__: None\n"
-    "from benchmark.runs.storage import claims\n"
-    "socket.gethostname, claims.machine_id = lambda: sys.argv[2], lambda: sys.argv[2]\n"
-    "claims.HEARTBEAT_S, claims.EXPIRY_S = 0.1, 1.5\n"
-)
-"""A process whose locks exclude nobody, and which takes itself to be on the machine that its second argument names."""
 HOLD = (
     "with claims.Claims(Path(sys.argv[1])).claim('a' * 12) as mine:\n    print(mine, flush=True)\n    time.sleep(600)\n"
 )

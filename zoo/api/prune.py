@@ -1,0 +1,80 @@
+"""`zoo.prune`: removes from a store what no result needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from benchmark.runs.storage.pruning import Removable, removable, remove
+from benchmark.runs.storage.store import Store
+from zoo.api.inputs import PathLike, readable_runs, resolve_store
+from zoo.api.messages import Messages, OnMessage, silent
+
+_MIB = 1024**2
+
+
+@dataclass(frozen=True)
+class PruneResults:
+    """What can be removed from a store, or was.
+
+    Attributes:
+        store: The store.
+        entries: Failed runs with a later finished one, leftovers of killed processes, and, if they were asked for,
+            stored models.
+        models: The stored models, whether they were asked for or not.
+        removed: Whether `entries` were removed.
+        messages: Lines that begin with `warning:` or `note:`.
+    """
+
+    store: Store
+    entries: tuple[Removable, ...]
+    models: tuple[Removable, ...]
+    removed: bool
+    messages: tuple[str, ...] = ()
+
+    @property
+    def mib(self) -> float:
+        """The size of `entries` in MiB."""
+        return sum(entry.bytes for entry in self.entries) / _MIB
+
+    @property
+    def models_mib(self) -> float:
+        """The size of the stored models in MiB."""
+        return sum(entry.bytes for entry in self.models) / _MIB
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document that `zoo runs prune --json` prints."""
+        rows = [
+            {"kind": each.kind, "path": str(each.path), "bytes": each.bytes, "about": each.about}
+            for each in self.entries
+        ]
+        return {"store": str(self.store.root), "removed": self.removed, "mib": self.mib, "entries": rows}
+
+
+def prune(
+    store: PathLike | Store = "runs", *, models: bool = False, apply: bool = False, on_message: OnMessage = silent
+) -> PruneResults:
+    """List what no result needs, as `zoo runs prune` does, and remove it if that is asked for.
+
+    Args:
+        store: The folder that contains the runs, or a Store.
+        models: Whether stored models can go too. Figures remain; `zoo predict`, `zoo export` and `zoo evaluate` need
+            a model.
+        apply: Whether to remove what is listed.
+        on_message: Called with each warning.
+
+    Returns:
+        What can be removed, or was.
+
+    Raises:
+        ConfigError: The store cannot be read.
+        OSError: Something cannot be removed.
+    """
+    messages = Messages(on_message)
+    source = resolve_store(store)
+    listed = removable(source, readable_runs(source, messages))
+    of_models = tuple(entry for entry in listed if entry.kind == "model")
+    entries = tuple(entry for entry in listed if models or entry.kind != "model")
+    if apply:
+        remove(source, entries)
+    return PruneResults(source, entries, of_models, apply, messages.lines())
