@@ -494,7 +494,10 @@ def measures(where: Callable[[Metric], bool] = lambda _: True) -> dict[str, Metr
 
 def find_metric(name: str) -> Metric | None:
     """Return the metric `name`; None for any other name, such as those of NOT_METRICS."""
-    return _METRICS.get(name) or metrics().get(name)
+    if name not in _METRICS:
+        for load in _LOADERS:
+            load()
+    return _METRICS.get(name)
 
 
 def get_metric(name: str) -> Metric:

@@ -12,13 +12,15 @@ The index can be deleted at any time. One that is missing, damaged, or of anothe
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import importlib
 import json
 import os
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -201,6 +203,18 @@ class RunIndex:
         if self._rows is None:
             self._rows = _read(self._root / INDEX) | _read(_cached(self._root))
         return self._rows
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Pause the search for cyclic garbage: records have no cycles, and it would visit all of them again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def program_digest() -> str | None:

@@ -32,7 +32,7 @@ from benchmark.runs.storage.contents import (
     write_predictions,
 )
 from benchmark.runs.storage.files import Damaged, Unreadable, digest_of, one_line, read_bytes, refusal
-from benchmark.runs.storage.index import LEAST_RUNS, Head, RunIndex
+from benchmark.runs.storage.index import LEAST_RUNS, Head, RunIndex, without_collection
 from benchmark.runs.storage.integrity import disagreement
 from benchmark.runs.storage.moves import REPLACED, finish_swap, is_unnamed_replacement, swap
 from benchmark.runs.storage.records import AGAIN, MOST_BYTES, parse_record, read_record, version_of
@@ -129,6 +129,7 @@ class Store:
         runs, problems = self.survey(stage)
         return runs, [problem.line for problem in problems]
 
+    @without_collection()
     def survey(self, stage: Stage | None = None, *, indexed: bool = True) -> tuple[list[Run], list[Problem]]:
         """List runs as `runs` does.
 
@@ -173,6 +174,7 @@ class Store:
             index.save(names)
         return sorted(runs, key=_by_name), problems
 
+    @without_collection()
     def heads(self) -> list[Head]:
         """What the readable records say about their runs, without figures and without a check of other files."""
         heads: list[Head] = []
