@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
+
+from zoo.config.cgroups import usable_cores
 
 Floats = npt.NDArray[np.float32]
 _MIN_CHANNELS = 256  # input and output channels: with fewer, the speed did not clearly differ
@@ -43,7 +44,7 @@ def threads() -> int:
         import tensorflow as tf
 
         configured = tf.config.threading.get_intra_op_parallelism_threads()
-    return configured or os.cpu_count() or 1
+    return configured or usable_cores()
 
 
 def accelerator_has_bfloat16() -> bool:

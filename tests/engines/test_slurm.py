@@ -18,7 +18,7 @@ import pytest
 
 import zoo
 from benchmark.runs.execution.engines import slurm
-from benchmark.runs.execution.engines.batch_script import MODULE
+from benchmark.runs.execution.engines.remote import MODULE
 from benchmark.runs.execution.engines.tasks import ENGINES
 from benchmark.runs.execution.events import Event, Started, Submitted
 from benchmark.runs.run import Run
