@@ -9,6 +9,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.runs.execution.engines.engine import Make
 from benchmark.runs.execution.engines.local import LocalEngine
 from benchmark.runs.execution.engines.unit import MakeQueue
+from benchmark.training.quiet import check_backend
 from zoo.config.arguments import text, whole, wrong
 from zoo.config.errors import ConfigError
 
@@ -78,9 +79,10 @@ def resolve_engine(
         The choice.
 
     Raises:
-        ConfigError: The engine is unknown or cannot be used, an option does not fit it, or `data` is a Dataset, which
+        ConfigError: The engine or the backend of Keras is unknown or cannot be used, an option does not fit it, or `data` is a Dataset, which
             other machines cannot open.
     """
+    check_backend()
     text("engine", engine, "local, slurm or ray")
     if engine not in ENGINES:
         raise ConfigError(f"--engine {engine[:40]}: give local, slurm or ray")

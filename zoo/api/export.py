@@ -99,6 +99,11 @@ def _write(run: Run, store: Store, folder: Path, container: bool) -> None:
     from benchmark.training.use.model_file import load_model
 
     check_installed()
+    if backend.name() != "tensorflow":
+        raise ConfigError(
+            f"KERAS_BACKEND={backend.name()}: ONNX is written by TensorFlow; export with KERAS_BACKEND=tensorflow, which "
+            "reads models of every backend"
+        )
     backend.prepare_process(run.spec.seed, usable_cores())
     decider = any_decider_of(run, store)
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -38,7 +38,7 @@ from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, 
 from benchmark.runs.execution.prefix_trial import MEASURING, MachineTrials
 from benchmark.runs.execution.reuse import feature_key, reusable_run, shared_cuts
 from benchmark.runs.run import Job, Progress, Run, RunSpec, SplitFacts
-from benchmark.training.quiet import load_keras
+from benchmark.training.quiet import check_backend, load_keras
 from zoo.config.cgroups import usable_cores
 
 _POLL_S = 0.5
@@ -84,7 +84,11 @@ class LocalEngine:
 
         Args:
             work: What all runs share.
+
+        Raises:
+            ConfigError: The environment names a backend of Keras that cannot be used.
         """
+        check_backend()
         self._work = work
         self._store = work.store
         self._on_event = work.on_event

@@ -29,7 +29,8 @@ MOST_TRIES = 3
 """Times that a unit is submitted whose worker or machine dies."""
 
 _POLL_S = 1.0
-_THREADS = "OMP_NUM_THREADS"
+_VARIABLES = ("OMP_NUM_THREADS", "KERAS_BACKEND")
+"""Variables of the environment that decide bits; processes of Ray have those of their node."""
 _MIB = 1024**2
 
 
@@ -174,7 +175,7 @@ class RayQueue:
             resources["memory"] = declared * _MIB
         task = ray.remote(**resources)(_compute)
         where = (self._program.module, str(submission.folder), submission.index)
-        ref = task.remote(*where, os.environ.get(_THREADS))
+        ref = task.remote(*where, {name: os.environ.get(name) for name in _VARIABLES})
         self._refs[ref] = submission
 
     def _conclude(self, submission: _Submission, reason: str) -> None:
@@ -195,11 +196,13 @@ def _most_memory() -> float:
     return max((node["Resources"].get("memory", 0.0) for node in ray.nodes() if node["Alive"]), default=0.0)
 
 
-def _compute(module: str, folder: str, index: int, threads: str | None) -> int:
-    """Compute a task in a process of Ray, without the number of threads that Ray sets for libraries."""
-    os.environ.pop(_THREADS, None)
-    if threads is not None:
-        os.environ[_THREADS] = threads
+def _compute(module: str, folder: str, index: int, variables: Mapping[str, str | None]) -> int:
+    """Compute a task in a process of Ray with the `_VARIABLES` of the command; Ray sets threads, and its nodes the
+    others."""
+    for name, value in variables.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
     _started_file(Path(folder), index).touch()
     code: int = import_module(module).main([folder, str(index)])
     return code
