@@ -17,6 +17,9 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 VARIABLE = "KERAS_BACKEND"
 
+_SAME_STRUCTURE = "The structure of `inputs`"
+"""With JAX, Keras warns of one input where a model has a list of one."""
+
 
 def check_backend() -> None:
     """Raise ConfigError if the environment names a backend of Keras that does not train or is not installed."""
@@ -32,18 +35,16 @@ def check_backend() -> None:
 def load_keras() -> None:
     """Import Keras and its backend, and discard what native code writes to stderr meanwhile.
 
-    Raises:
-        ConfigError: The environment names a backend that cannot be used.
-
     TensorFlow logs from C++ before any of its loggers can be configured. Setting TF_CPP_MIN_LOG_LEVEL below 3 shows
     these messages. Level 3 alone does not silence them, and child processes inherit it, so a 3 is treated as unset.
+
+    Raises:
+        ConfigError: The environment names a backend that cannot be used.
     """
     check_backend()
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3" or "keras" in sys.modules:
         return
-    warnings.filterwarnings(
-        "ignore", "The structure of `inputs`", UserWarning
-    )  # one input, or a list of it, is the same
+    warnings.filterwarnings("ignore", _SAME_STRUCTURE, UserWarning)
     stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:

@@ -23,7 +23,7 @@ APPLICATION = """
 title: A network of keras.applications
 change: random weights
 model: {builder: application, backbone: SqueezeNet1.1, weights: random}
-recipe: {optimizer: {name: adam, learning_rate: 0.001}, epochs: 1, batch_size: 20}
+recipe: {preprocessing: builder, optimizer: {name: adam, learning_rate: 0.001}, epochs: 1, batch_size: 20}
 """
 
 
@@ -51,6 +51,7 @@ def benched(tmp_path_factory: pytest.TempPathFactory) -> Benched:
         where = {"cwd": folder, "cache": folder / "cache"}
         process = run_zoo("bench", *CARDS, *words, "--keep-models", **where)
         predicted = run_zoo("predict", "small-cnn", str(images), "--json", **where)
+    assert process.returncode == 0, process.stderr
     runs, _ = Store(folder / "runs").runs()
     return Benched(process, predicted, {run.spec.card.name: run for run in runs})
 
@@ -75,7 +76,7 @@ def test_native_code_of_other_backends_prints_nothing(benched: Benched) -> None:
 @pytest.mark.slow
 def test_a_stored_model_predicts(benched: Benched) -> None:
     assert benched.predicted.returncode == 0, benched.predicted.stderr
-    scores = [each["score"] for each in json.loads(benched.predicted.stdout)["predictions"]]
+    scores = [each["score"] for each in json.loads(benched.predicted.stdout)["images"]]
     assert len(scores) == 4
     assert all(0 < score < 1 for score in scores)
 

@@ -180,7 +180,7 @@ def test_memory_that_the_cluster_refuses_is_left_out_and_one_that_it_takes_is_de
     """The nodes state 1,000 MB."""
     folder = tmp_path / "tasks"
     folder.mkdir()
-    queue = slurm.SlurmQueue(Program("this", folder, lambda units, engine, threads: folder), OPTIONS)
+    queue = slurm.SlurmQueue(Program("this", folder, lambda units, engine, threads: folder), {"partition": "main"})
     _slurm("scontrol", "update", "nodename=n1,n2", "state=drain", "reason=test")
     small, large = FakeUnit("small", 512), FakeUnit("large", 4096)
     try:

@@ -79,8 +79,8 @@ def resolve_engine(
         The choice.
 
     Raises:
-        ConfigError: The engine or the backend of Keras is unknown or cannot be used, an option does not fit it, or `data` is a Dataset, which
-            other machines cannot open.
+        ConfigError: The engine or the backend of Keras is unknown or cannot be used, an option does not fit it, or
+            `data` is a Dataset, which other machines cannot open.
     """
     check_backend()
     text("engine", engine, "local, slurm or ray")

@@ -101,8 +101,8 @@ def _write(run: Run, store: Store, folder: Path, container: bool) -> None:
     check_installed()
     if backend.name() != "tensorflow":
         raise ConfigError(
-            f"KERAS_BACKEND={backend.name()}: ONNX is written by TensorFlow; export with KERAS_BACKEND=tensorflow, which "
-            "reads models of every backend"
+            f"KERAS_BACKEND={backend.name()}: ONNX is written by TensorFlow; export with KERAS_BACKEND=tensorflow, "
+            "which reads models of every backend"
         )
     backend.prepare_process(run.spec.seed, usable_cores())
     decider = any_decider_of(run, store)
