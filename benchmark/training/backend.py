@@ -54,10 +54,8 @@ def name() -> str:
 
 
 def compiles_training() -> bool:
-    """Whether steps of training are compiled as a whole: with JAX, which else computes one operation at a time.
-
-    TensorFlow has graphs of its own; XLA would give other bits.
-    """
+    """Whether steps of training are compiled as a whole: with JAX, which else computes one operation at a time."""
+    # TensorFlow has graphs of its own; XLA would give other bits.
     return name() == "jax"
 
 

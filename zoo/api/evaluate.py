@@ -175,7 +175,21 @@ class EvaluationRequest:
         split_seed: int,
         positive: str | None,
     ) -> EvaluationRequest:
-        """Check the arguments, which are those of `evaluate`. Raises ConfigError."""
+        """Check the arguments of `evaluate` that all runs and sources share.
+
+        Args:
+            part: As of `evaluate`; so are the others.
+            class_map: The classes of the source that are not named as in the model.
+            recalibrate_on: The share of the images for recalibration.
+            split_seed: Seed of this division.
+            positive: The positive class of two.
+
+        Returns:
+            The request.
+
+        Raises:
+            ConfigError: An argument cannot be used.
+        """
         share, seed = _share(recalibrate_on), whole("split_seed", split_seed, 0)
         optional_text("positive", positive, "the name of a class or None")
         requested = _requested(class_map)

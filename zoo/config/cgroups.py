@@ -15,10 +15,13 @@ _GROUPS = Path("/proc/self/cgroup")
 
 
 def usable_cores() -> int:
-    """Return the number of cores that this process may use, 1 or more.
+    """Count the cores that this process may use.
 
     The processor may have more: a batch system allows some of them (`sched_setaffinity`), a container limits their time
     (`cpu.max`). A limit of 1.5 cores counts as 2.
+
+    Returns:
+        The number, 1 or more.
     """
     cores = os.cpu_count() or 1
     with suppress(AttributeError, OSError):  # not on every platform

@@ -302,9 +302,9 @@ class SlurmQueue:
 
     def _more_memory(self, declared_mib: int | None) -> str:
         """What to give after a job ended because of memory."""
-        given = next((f"{name}={self._options[name]}" for name in _MEMORY if name in self._options), None)
-        if given is not None:
-            return f"; give more than --slurm {given}"
+        option = next((f"{name}={self._options[name]}" for name in _MEMORY if name in self._options), None)
+        if option is not None:
+            return f"; give more than --slurm {option}"
         if declared_mib is None:
             return "; give more with --slurm mem="
         more = in_gib(memory_after_excess(declared_mib))

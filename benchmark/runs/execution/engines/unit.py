@@ -1,6 +1,6 @@
 """Units: the pieces of work that engines on other machines compute, each as a task of its own.
 
-An engine on other machines knows nothing of what a unit computes. Runs (`benchmark.runs.execution.engines.remote`) and
+An engine on other machines does not depend on the computation of a unit. Runs (`benchmark.runs.execution.engines.remote`) and
 evaluations (`benchmark.runs.execution.evaluation_task`) are units.
 """
 
