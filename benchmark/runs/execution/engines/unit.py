@@ -1,7 +1,7 @@
 """Units: the pieces of work that engines on other machines compute, each as a task of its own.
 
-An engine on other machines does not depend on the computation of a unit. Runs (`benchmark.runs.execution.engines.remote`) and
-evaluations (`benchmark.runs.execution.evaluation_task`) are units.
+An engine on other machines does not depend on the computation of a unit. Runs
+(`benchmark.runs.execution.engines.remote`) and evaluations (`benchmark.runs.execution.evaluation_task`) are units.
 """
 
 from __future__ import annotations
