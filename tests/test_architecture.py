@@ -175,6 +175,12 @@ def test_outside_validation_feeds_nothing_back() -> None:
     stored = "benchmark.runs.storage.evaluations"
     users = {module for module in MODULES if stored in imports(module)}
     comparing = {"benchmark.runs.storage.verification", "zoo.api.verify"}  # they compare digests
-    assert users - comparing == {"benchmark.runs.deployment.outside", "reports.results.outside", "zoo.api.evaluate"}
+    assert users - comparing == {
+        "benchmark.runs.deployment.outside",
+        "reports.results.outside",
+        "zoo.api.evaluate",
+        "zoo.api.evaluate_all",
+        "benchmark.runs.execution.evaluation_task",
+    }
     fitted = {module for module in MODULES if "benchmark.evidence.external.recalibration" in imports(module)}
     assert fitted == {"reports.results.outside_recalibration"}

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from zoo.api.curve import plan_curve as plan_curve
     from zoo.api.evaluate import EvaluateResults as EvaluateResults
     from zoo.api.evaluate import evaluate as evaluate
+    from zoo.api.evaluate_all import EvaluateAllResults as EvaluateAllResults
+    from zoo.api.evaluate_all import evaluate_all as evaluate_all
     from zoo.api.export import ExportResults as ExportResults
     from zoo.api.export import export as export
     from zoo.api.labels import LabelResults as LabelResults
@@ -76,6 +78,7 @@ _GROUPS = {
     "zoo.api.compare": ("CompareResults", "compare"),
     "zoo.api.curve": ("CurvePlan", "CurveResults", "curve", "plan_curve"),
     "zoo.api.evaluate": ("EvaluateResults", "evaluate"),
+    "zoo.api.evaluate_all": ("EvaluateAllResults", "evaluate_all"),
     "zoo.api.export": ("ExportResults", "export"),
     "zoo.api.labels": ("LabelResults", "labels"),
     "zoo.api.merge": ("MergeResults", "merge"),

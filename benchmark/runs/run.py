@@ -320,6 +320,8 @@ class Run(Strict):
         files: SHA-256 of each other file of the run, by name. The store writes it; empty in old records.
         registration: Digest of the registration that was written before the test split was opened. None in records
             of searches and in old ones, which do not have the field.
+        memory_limit_mib: For a run that was ended because of its memory, the limit in MiB. None for any other, and
+            where the limit is unknown.
     """
 
     version: int = RECORD_VERSION
@@ -339,6 +341,7 @@ class Run(Strict):
     environment: Environment | None = None
     files: dict[_FileName, Sha256] = Field(default={})
     registration: Sha256 | None = None
+    memory_limit_mib: float | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Run:
@@ -364,10 +367,11 @@ class Run(Strict):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_missing_registration(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_missing(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields: dict[str, Any] = dump(self)
-        if fields.get("registration") is None:  # documents of runs without one have no such field
-            fields.pop("registration", None)
+        for name in ("registration", "memory_limit_mib"):
+            if fields.get(name) is None:  # documents of runs without one have no such field
+                fields.pop(name, None)
         return fields
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +12,15 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from zoo.config.cgroups import usable_cores
+
+if keras.backend.backend() != "tensorflow":
+    with suppress(ImportError):  # Keras imports it later, when `load_keras` no longer discards what it writes to stderr
+        import tensorflow  # noqa: F401
+
 Floats = npt.NDArray[np.float32]
+_JAX_THREADS = "NPROC"
+"""The variable that decides the number of threads of XLA on a processor."""
 _MIN_CHANNELS = 256  # input and output channels: with fewer, the speed did not clearly differ
 
 
@@ -33,7 +42,21 @@ def prepare_process(seed: int, threads: int) -> None:
         with suppress(RuntimeError):
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(1)
+    elif keras.backend.backend() == "jax":
+        os.environ[_JAX_THREADS] = str(threads)  # read when the first operation starts the threads
     keras.utils.set_random_seed(seed)
+
+
+def name() -> str:
+    """Return the name of the backend."""
+    backend: str = keras.backend.backend()
+    return backend
+
+
+def compiles_training() -> bool:
+    """Whether steps of training are compiled as a whole: with JAX, which else computes one operation at a time."""
+    # TensorFlow has graphs of its own; XLA would give other bits.
+    return name() == "jax"
 
 
 def threads() -> int:
@@ -43,7 +66,9 @@ def threads() -> int:
         import tensorflow as tf
 
         configured = tf.config.threading.get_intra_op_parallelism_threads()
-    return configured or os.cpu_count() or 1
+    elif keras.backend.backend() == "jax":
+        configured = int(os.environ.get(_JAX_THREADS, "0"))
+    return configured or usable_cores()
 
 
 def accelerator_has_bfloat16() -> bool:
@@ -64,6 +89,8 @@ def versions() -> dict[str, str]:
         import tensorflow as tf
 
         versions["tensorflow"] = tf.__version__
+    else:
+        versions[name()] = importlib.metadata.version(name())
     return versions
 
 
@@ -138,25 +165,25 @@ def gradients(function: Callable[[Any], Any], x: Floats) -> tuple[Floats, Floats
     Raises:
         NotImplementedError: The backend computes no gradients.
     """
-    name = keras.backend.backend()
+    backend = name()
     point = keras.ops.convert_to_tensor(x)
-    if name == "tensorflow":
+    if backend == "tensorflow":
         import tensorflow as tf
 
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(point)
             value = function(point)
         gradient = tape.gradient(value, point)
-    elif name == "jax":
+    elif backend == "jax":
         import jax  # type: ignore[import-not-found, unused-ignore]
 
         value, backward = jax.vjp(function, point)
         (gradient,) = backward(keras.ops.ones_like(value))
-    elif name == "torch":
+    elif backend == "torch":
         point = point.detach().requires_grad_(True)
         value = function(point)
         value.sum().backward()
         gradient = point.grad
     else:
-        raise NotImplementedError(f"the Keras backend '{name}' computes no gradients; tensorflow, jax and torch do")
+        raise NotImplementedError(f"the Keras backend '{backend}' computes no gradients; tensorflow, jax and torch do")
     return tuple(keras.ops.convert_to_numpy(keras.ops.cast(each, "float32")) for each in (value, gradient))

@@ -261,7 +261,7 @@ def _compile(tail: keras.Model, recipe: Recipe, phase: _Phase, classes: int) -> 
         optimizer=_optimizer(recipe.optimizer.name, phase.learning_rate),
         loss=loss_function(recipe.loss, classes, recipe.label_smoothing),
         metrics=_new_epoch(classes).metrics(),
-        jit_compile=False,
+        jit_compile=backend.compiles_training(),
     )
 
 

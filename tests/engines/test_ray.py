@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +15,8 @@ import pytest
 import zoo
 from benchmark.runs.execution.engines.tasks import ENGINES
 from benchmark.runs.execution.events import Event, Started
-from tests.support.tiny import environment, write_npz, write_protocol
+from tests.support.evaluated_models import keep_models, write_elsewhere
+from tests.support.tiny import environment, run_zoo, write_npz, write_protocol
 from zoo.api.bench import BenchResults
 
 pytestmark = pytest.mark.slow
@@ -100,6 +103,23 @@ def test_the_results_are_those_of_one_machine_to_the_last_bit(story: Story) -> N
 
 def test_nothing_is_left_of_the_tasks(story: Story) -> None:
     assert list((story.there.store.root / ENGINES).iterdir()) == []
+
+
+def test_evaluations_are_tasks_of_a_local_cluster(variables: None, tmp_path: Path) -> None:
+    ray = pytest.importorskip("ray", reason="the ray extra is not installed")
+    store, other = keep_models(tmp_path), write_elsewhere(tmp_path / "other")
+    unnamed = write_elsewhere(tmp_path / "unnamed", ("a", "b"))
+    shutil.copytree(store.root, tmp_path / "here")
+    try:
+        there = zoo.evaluate_all("tiny:0", [other, unnamed], store=store, engine="ray").rows
+    finally:
+        ray.shutdown()
+    words = ["--data", str(other), "--store", str(tmp_path / "here"), "--cores", "1", "--json"]
+    here = run_zoo("evaluate", "tiny:0", *words, cwd=tmp_path, cache=tmp_path / "cache")
+    [alone] = json.loads(here.stdout)["evaluations"]
+    assert there[0].results is not None
+    assert json.loads(json.dumps(there[0].results.to_dict()))["per_image"] == alone["per_image"]
+    assert "the class a is none of the model" in (there[1].error or "")
 
 
 def test_an_unknown_option_is_one_line(variables: None, tmp_path: Path) -> None:

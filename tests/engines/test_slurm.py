@@ -18,12 +18,14 @@ import pytest
 
 import zoo
 from benchmark.runs.execution.engines import slurm
-from benchmark.runs.execution.engines.batch_script import MODULE
+from benchmark.runs.execution.engines.remote import MODULE
 from benchmark.runs.execution.engines.tasks import ENGINES
+from benchmark.runs.execution.engines.unit import Program
 from benchmark.runs.execution.events import Event, Started, Submitted
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
-from tests.support.tiny import environment, start_zoo, write_npz, write_protocol
+from tests.support.evaluated_models import keep_models, write_elsewhere
+from tests.support.tiny import environment, run_zoo, start_zoo, write_npz, write_protocol
 from zoo.api.bench import BenchResults
 
 pytestmark = pytest.mark.slow
@@ -148,6 +150,76 @@ def test_nothing_is_left_of_tasks_whose_runs_are_finished(story: Story) -> None:
     ]  # that of the first start, whose jobs failed
 
 
+def test_evaluations_are_tasks_with_the_bits_of_one_machine_and_a_cancelled_one_is_a_row(
+    cluster: None, tmp_path: Path
+) -> None:
+    store, other = keep_models(tmp_path), write_elsewhere(tmp_path / "other")
+    shutil.copytree(store.root, tmp_path / "here")
+    on_slurm: dict[str, Any] = {"store": store, "engine": "slurm", "engine_options": OPTIONS}
+
+    def cancel_first(line: str) -> None:
+        if line.startswith("tiny:0") and "submitted" in line:
+            _slurm("scancel", f"{line.rpartition(' ')[2]}_0")
+
+    runs = ["tiny:0", "tiny:1"]
+    cancelled, computed = zoo.evaluate_all(runs, other, **on_slurm, on_line=cancel_first).rows
+    assert "it was cancelled" in (cancelled.error or "")
+    assert computed.results is not None
+    again = zoo.evaluate_all(runs, other, **on_slurm)
+    assert [row.results is not None and row.results.reused for row in again.rows] == [False, True]
+    words = ["--data", str(other), "--store", str(tmp_path / "here"), "--cores", "1", "--json"]
+    here = run_zoo("evaluate", *runs, *words, cwd=tmp_path, cache=Path(os.environ["ZOO_CACHE_DIR"]))
+    assert [each["per_image"] for each in json.loads(here.stdout)["evaluations"]] == [
+        json.loads(json.dumps(row.results.to_dict()))["per_image"] for row in again.rows if row.results is not None
+    ]
+
+
+def test_memory_that_the_cluster_refuses_is_left_out_and_one_that_it_takes_is_declared(
+    cluster: None, tmp_path: Path
+) -> None:
+    """The nodes state 1,000 MB."""
+    folder = tmp_path / "tasks"
+    folder.mkdir()
+    queue = slurm.SlurmQueue(Program("this", folder, lambda units, engine, threads: folder), {"partition": "main"})
+    _slurm("scontrol", "update", "nodename=n1,n2", "state=drain", "reason=test")
+    small, large = FakeUnit("small", 512), FakeUnit("large", 4096)
+    try:
+        queue.submit([small, large])
+        jobs = [_note_of(folder, unit.key) for unit in (small, large)]
+        assert [job["memory_mib"] for job in jobs] == [512, None]
+        asked = [_slurm("squeue", "-h", "--array", f"--jobs={job['job']}", "--format=%m").strip() for job in jobs]
+        assert asked == ["512M", "0"]
+        assert not queue.declares_memory
+    finally:
+        queue.cancel()
+        _slurm("scontrol", "update", "nodename=n1,n2", "state=resume")
+
+
+@dataclass
+class FakeUnit:
+    """A unit of which nothing is computed."""
+
+    key: str
+    memory_mib: int | None
+
+    def submitted(self, where: str) -> None: ...
+
+    def started(self) -> None: ...
+
+    def has_outcome(self) -> bool:
+        return False
+
+    def is_whole(self) -> bool:
+        return False
+
+    def fail(self, reason: str, memory_limit_mib: int | None = None) -> None: ...
+
+
+def _note_of(folder: Path, key: str) -> dict[str, Any]:
+    note: dict[str, Any] = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
+    return note
+
+
 def _results(run: Run, store: Store) -> tuple[Any, ...]:
     scores = [store.scores(run, split).y_score.tolist() for split in ("val", "test")]
     return run.threshold, run.at_half, run.at_chosen, run.diagnosis, scores
@@ -158,8 +230,7 @@ def _slurm(*words: str) -> str:
 
 
 def _note(root: Path, run_id: str) -> dict[str, Any]:
-    note: dict[str, Any] = json.loads((root / ENGINES / f"{run_id}.json").read_text(encoding="utf-8"))
-    return note
+    return _note_of(root / ENGINES, run_id)
 
 
 def _kill_task(index: int) -> None:

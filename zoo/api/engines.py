@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from benchmark.data.dataset import Dataset
 from benchmark.runs.execution.engines.engine import Make
 from benchmark.runs.execution.engines.local import LocalEngine
+from benchmark.runs.execution.engines.unit import MakeQueue
+from benchmark.training.quiet import check_backend
 from zoo.config.arguments import text, whole, wrong
 from zoo.config.errors import ConfigError
 
@@ -33,15 +35,24 @@ class EngineChoice:
 
     def maker(self) -> Make:
         """What makes the engine. Raises ConfigError if this machine cannot use it."""
-        if self.name == "local":
+        queue = self.queue()
+        if queue is None:
             return LocalEngine
+        from benchmark.runs.execution.engines.remote import remote_engine
+
+        return remote_engine(queue)
+
+    def queue(self) -> MakeQueue | None:
+        """What makes the engine on other machines; None for this machine. Raises ConfigError as `maker`."""
+        if self.name == "local":
+            return None
         if self.name == "ray":
-            from benchmark.runs.execution.engines.ray import ray_engine
+            from benchmark.runs.execution.engines.ray import ray_queue
 
-            return ray_engine(self.options)
-        from benchmark.runs.execution.engines.slurm import slurm_engine
+            return ray_queue(self.options, self.cores)
+        from benchmark.runs.execution.engines.slurm import slurm_queue
 
-        return slurm_engine(self.options)
+        return slurm_queue(self.options)
 
 
 LOCAL = EngineChoice()
@@ -68,9 +79,10 @@ def resolve_engine(
         The choice.
 
     Raises:
-        ConfigError: The engine is unknown or cannot be used, an option does not fit it, or `data` is a Dataset, which
-            other machines cannot open.
+        ConfigError: The engine or the backend of Keras is unknown or cannot be used, an option does not fit it, or
+            `data` is a Dataset, which other machines cannot open.
     """
+    check_backend()
     text("engine", engine, "local, slurm or ray")
     if engine not in ENGINES:
         raise ConfigError(f"--engine {engine[:40]}: give local, slurm or ray")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, get_args
 from benchmark.data.classes import one_class_is_enough
 from benchmark.data.dataset import Dataset
 from benchmark.runs.deployment.model_files import model_of
-from benchmark.runs.deployment.multiclass import AnyPrediction, any_decider_of
-from benchmark.runs.deployment.outside import choose_images, evaluate_images, mapping_of
+from benchmark.runs.deployment.multiclass import AnyPrediction
+from benchmark.runs.deployment.outside import Chosen, choose_images, mapping_of
+from benchmark.runs.execution.evaluation_task import compute_evaluation
 from benchmark.runs.run import Run
 from benchmark.runs.storage.evaluations import (
     EvaluatedData,
@@ -129,32 +130,13 @@ def evaluate(
         OSError: The store cannot be written.
     """
     source, messages = resolve_store(store), Messages(on_message)
-    share, seed = _share(recalibrate_on), whole("split_seed", split_seed, 0)
-    optional_text("positive", positive, "the name of a class or None")
-    requested = _requested(class_map)
-    if part not in _PARTS:
-        raise ConfigError(f"--part {part}: give one of {', '.join(_PARTS)}")
+    request = EvaluationRequest.of(part, class_map, recalibrate_on, split_seed, positive)
     chosen = resolve_run(run, source, messages, run_data, protocol)
     model_of(chosen, source)  # reports a missing model before the data are opened
     with one_class_is_enough():
         dataset = open_data(data, SourceOptions(patients, positive, None, hold_out), source, messages)
-    mapping = mapping_of(requested, dataset, chosen)
-    _check_positive(positive, mapping, chosen)
-    for note in _notes(dataset, chosen):
-        messages.note(note)
-    spec = EvaluationSpec(
-        run_id=chosen.run_id,
-        model=model_digest(chosen),
-        data=EvaluatedData.of(dataset),
-        part=_part(part),
-        mapping=mapping,
-        recalibrated_on=share,
-        split_seed=seed,
-    )
-    images = choose_images(dataset, part, chosen, source)
-    repeated = sum(count - 1 for count in Counter(image.digest for image in images.images).values())
-    if repeated:
-        messages.warn(f"{plural(repeated, 'image')} with the content of another one: intervals are too narrow")
+    spec = request.spec(chosen, dataset, messages)
+    warn_of_repeated(choose_images(dataset, spec.part, chosen, source), messages)
     evaluation = stored_evaluation(source, spec.evaluation_id)
     reused = evaluation is not None
     if evaluation is None:
@@ -162,15 +144,117 @@ def evaluate(
         def watch(predictions: Iterable[AnyPrediction], total: int) -> Iterable[AnyPrediction]:
             return progress(predictions, total=total)
 
-        decider = any_decider_of(chosen, source)
-        evaluation = evaluate_images(spec, dataset, images, chosen, source, decider, watch)
+        evaluation = compute_evaluation(spec, dataset, chosen, source, watch=watch)
+    return results_of(chosen, evaluation, source, reused=reused, messages=messages)
+
+
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """The checked arguments of `evaluate` that all runs and sources share.
+
+    Attributes:
+        part: The part of the source.
+        classes: The classes of the source by class of the model, as requested.
+        recalibrate_on: The share of the images for recalibration.
+        split_seed: Seed of this division.
+        positive: The positive class of two, if given.
+    """
+
+    part: EvaluatedPart
+    classes: dict[str, tuple[str, ...]]
+    recalibrate_on: float
+    split_seed: int
+    positive: str | None
+
+    @classmethod
+    def of(
+        cls,
+        part: str,
+        class_map: str | Mapping[str, str | Iterable[str]] | None,
+        recalibrate_on: float,
+        split_seed: int,
+        positive: str | None,
+    ) -> EvaluationRequest:
+        """Check the arguments of `evaluate` that all runs and sources share.
+
+        Args:
+            part: As of `evaluate`; so are the others.
+            class_map: The classes of the source that are not named as in the model.
+            recalibrate_on: The share of the images for recalibration.
+            split_seed: Seed of this division.
+            positive: The positive class of two.
+
+        Returns:
+            The request.
+
+        Raises:
+            ConfigError: An argument cannot be used.
+        """
+        share, seed = _share(recalibrate_on), whole("split_seed", split_seed, 0)
+        optional_text("positive", positive, "the name of a class or None")
+        requested = _requested(class_map)
+        if part not in _PARTS:
+            raise ConfigError(f"--part {part}: give one of {', '.join(_PARTS)}")
+        return cls(_part(part), requested, share, seed, positive)
+
+    def spec(self, run: Run, dataset: Dataset, messages: Messages) -> EvaluationSpec:
+        """Describe the evaluation of a run on a source.
+
+        Args:
+            run: The run.
+            dataset: The source.
+            messages: Receives notes about how the source differs from that of the run.
+
+        Returns:
+            The specification.
+
+        Raises:
+            ConfigError: A class of the source is none of the model.
+        """
+        mapping = mapping_of(self.classes, dataset, run)
+        _check_positive(self.positive, mapping, run)
+        for note in _notes(dataset, run):
+            messages.note(note)
+        return EvaluationSpec(
+            run_id=run.run_id,
+            model=model_digest(run),
+            data=EvaluatedData.of(dataset),
+            part=self.part,
+            mapping=mapping,
+            recalibrated_on=self.recalibrate_on,
+            split_seed=self.split_seed,
+        )
+
+
+def warn_of_repeated(images: Chosen, messages: Messages) -> None:
+    """Warn of images with equal content, which intervals count as independent."""
+    repeated = sum(count - 1 for count in Counter(image.digest for image in images.images).values())
+    if repeated:
+        messages.warn(f"{plural(repeated, 'image')} with the content of another one: intervals are too narrow")
+
+
+def results_of(run: Run, evaluation: Evaluation, store: Store, *, reused: bool, messages: Messages) -> EvaluateResults:
+    """Record a stored evaluation in the chain of registrations, and compute its figures.
+
+    Args:
+        run: The run.
+        evaluation: Its evaluation.
+        store: The store that contains both.
+        reused: Whether the store had the evaluation before the command.
+        messages: The warnings and notes about it.
+
+    Returns:
+        The validation.
+
+    Raises:
+        ConfigError: The stored scores cannot be read.
+        OSError: The store cannot be written.
+    """
     with suppress(OSError) if reused else nullcontext():  # a store that cannot be written can supply an evaluation
         key = evaluation.evaluation_id
-        record_evaluation(source, key, evaluation_digest(source, key), reused=reused)
-    validation = outside_validation(chosen, evaluation, source)
-    return EvaluateResults(
-        chosen, evaluation, validation, _per_image(source, evaluation, chosen), reused, messages.lines()
-    )
+        record_evaluation(store, key, evaluation_digest(store, key), reused=reused)
+    validation = outside_validation(run, evaluation, store)
+    return EvaluateResults(run, evaluation, validation, _per_image(store, evaluation, run), reused, messages.lines())
 
 
 def _share(value: float) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from zoo.api.rules import under_rule
 from zoo.api.tables import html_table
 from zoo.config.arguments import path
 from zoo.config.atomic import atomic_folder, write_text
+from zoo.config.cgroups import usable_cores
 from zoo.config.errors import ConfigError
 from zoo.config.leftovers import sweep
 
@@ -99,7 +99,12 @@ def _write(run: Run, store: Store, folder: Path, container: bool) -> None:
     from benchmark.training.use.model_file import load_model
 
     check_installed()
-    backend.prepare_process(run.spec.seed, os.cpu_count() or 1)
+    if backend.name() != "tensorflow":
+        raise ConfigError(
+            f"KERAS_BACKEND={backend.name()}: ONNX is written by TensorFlow; export with KERAS_BACKEND=tensorflow, "
+            "which reads models of every backend"
+        )
+    backend.prepare_process(run.spec.seed, usable_cores())
     decider = any_decider_of(run, store)
     folder.parent.mkdir(parents=True, exist_ok=True)
     sweep(folder.parent, f"{_BUILDING}*")

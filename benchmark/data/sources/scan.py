@@ -22,6 +22,7 @@ from benchmark.data.dataset import DataError, Image, Pixels
 from benchmark.data.decoding.pixels import DICOM, Channels, decode, look, read_content, resize
 from benchmark.data.levels import Levels, Stored
 from benchmark.data.sources.entries import printable
+from zoo.config.cgroups import usable_cores
 from zoo.config.errors import first_line
 
 _CACHE_VERSION = 3
@@ -107,7 +108,7 @@ def reader(
 
 def threads() -> ThreadPoolExecutor:
     """A pool of threads that read files."""
-    return ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1))
+    return ThreadPoolExecutor(max_workers=min(16, usable_cores()))
 
 
 def reason_of(error: Exception, path: Path) -> str:

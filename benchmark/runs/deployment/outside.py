@@ -126,6 +126,7 @@ def evaluate_images(
     store: Store,
     decider: AnyDecisionRule,
     watch: Watch = lambda predictions, total: predictions,
+    threads: int | None = None,
 ) -> Evaluation:
     """Score images as `zoo predict` does, and store the result.
 
@@ -137,6 +138,7 @@ def evaluate_images(
         store: The store that contains it.
         decider: The decision rule and the calibrator of the run, which stay as they are.
         watch: Wraps the predictions.
+        threads: Number of threads; None for one per core that this process may use.
 
     Returns:
         The stored evaluation.
@@ -147,7 +149,7 @@ def evaluate_images(
         OSError: The store cannot be written.
     """
     classes = run.spec.dataset.classes
-    predictor = Predictor(run, store, decider)
+    predictor = Predictor(run, store, decider, threads)
     predictions = list(watch(_predictions(predictor, dataset, chosen.images), len(chosen.images)))
     pairs = [(image, each) for image, each in zip(chosen.images, predictions, strict=True) if each.error is None]
     if not pairs:

@@ -20,6 +20,7 @@ from benchmark.runs.deployment.multiclass import AnyDecisionRule, AnyPrediction,
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from benchmark.training.quiet import load_keras
+from zoo.config.cgroups import usable_cores
 from zoo.config.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -56,13 +57,14 @@ class Predictor:
     """A kept model that is loaded once and predicts any number of images. It is not safe to use from several threads
     at once."""
 
-    def __init__(self, run: Run, store: Store, decider: AnyDecisionRule) -> None:
+    def __init__(self, run: Run, store: Store, decider: AnyDecisionRule, threads: int | None = None) -> None:
         """Load the model and the references of its training images.
 
         Args:
             run: A finished run.
             store: The store that contains it and its model.
             decider: The decision rule of the run.
+            threads: Number of threads; None for one per core that this process may use.
 
         Raises:
             ConfigError: The model of the run was not kept or cannot be read.
@@ -75,7 +77,7 @@ class Predictor:
         path = model_of(run, store)
         self._decider = decider
         self._references = read_references(path.with_name(REFERENCE))
-        backend.prepare_process(run.spec.seed, os.cpu_count() or 1)
+        backend.prepare_process(run.spec.seed, threads or usable_cores())
         self._describer = ImageDescriber(load_model(path, maker_of(run), outputs_of(run)), run.spec.dataset.reading)
         self.size: int = self._describer.size
         self.channels: Channels = self._describer.channels

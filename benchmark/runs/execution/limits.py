@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from zoo.config.cgroups import group_folders
 from zoo.config.errors import ConfigError
 
 _GIB = 1024**3
@@ -21,9 +22,10 @@ _LARGE = 0.25
 """Runs are the cause of scarce memory if together they use at least this share of it."""
 _MOST = 0.5
 """A run that uses more than this share of the memory would be ended again."""
-_CGROUPS = Path("/sys/fs/cgroup")
 _NO_LIMIT = 1 << 60
 """The kernel reports a larger number if there is no limit."""
+_FIRST = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+"""The names of the files in the first version of control groups."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,12 @@ class Excess:
     Attributes:
         reason: The reason in one line, with the remedy.
         may_fit: Whether the run may finish if it is tried again when nothing else runs.
+        limit: The memory in bytes that the run could have had; None if it was ended for another reason.
     """
 
     reason: str
     may_fit: bool
+    limit: float | None = None
 
 
 def exceeding_memory(pids: Mapping[str, int], limits: Limits) -> dict[str, Excess]:
@@ -131,7 +135,7 @@ def exceeding_memory(pids: Mapping[str, int], limits: Limits) -> dict[str, Exces
     sizes = {run: memory_of(pid) for run, pid in pids.items()}
     if most is not None:
         return {
-            run: Excess(f"ended at {size / _GIB:.1f} GiB of memory (--run-memory {limits.memory_gib:g})", may_fit=False)
+            run: Excess(f"ended at {size / _GIB:.1f} GiB of memory (--run-memory {limits.memory_gib:g})", False, most)
             for run, size in sizes.items()
             if size > most
         }
@@ -146,13 +150,24 @@ def exceeding_memory(pids: Mapping[str, int], limits: Limits) -> dict[str, Exces
     else:
         remedy = "this run needs more memory than the machine has; use a protocol with a smaller image_size"
     size = f"ended at {sizes[largest] / _GIB:.1f} GiB of memory: {left / _GIB:.1f} of {total / _GIB:.1f} GiB were left"
-    return {largest: Excess(f"{size} ({remedy})", may_fit=sizes[largest] <= _MOST * total)}
+    return {largest: Excess(f"{size} ({remedy})", sizes[largest] <= _MOST * total, total)}
 
 
 def is_scarce() -> bool:
     """Whether the memory of the machine is nearly used up, so that the system may end a process."""
     left, total = memory_left()
     return left < _SCARCE * total
+
+
+def kills_for_memory() -> int:
+    """Number of processes that the system has ended because the container reached its memory limit; 0 without one."""
+    count = 0
+    for folder, is_second in group_folders("memory"):
+        with suppress(OSError, ValueError):
+            text = (folder / ("memory.events" if is_second else "memory.oom_control")).read_text(encoding="ascii")
+            facts = dict(line.split() for line in text.splitlines())
+            count = max(count, int(facts.get("oom_kill", 0)))
+    return count
 
 
 def has_room() -> bool:
@@ -174,18 +189,10 @@ def memory_left() -> tuple[int, int]:
     return max(0, left), total
 
 
-def _cgroups() -> Sequence[tuple[Path, str, str]]:
+def _cgroups() -> Iterator[tuple[Path, str, str]]:
     """Folders that may contain a memory limit of this process, with the names of the files for limit and use."""
-    limits = []
-    with suppress(OSError):
-        for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
-            _, kinds, path = line.split(":", 2)
-            if kinds not in ("", "memory"):
-                continue
-            root = _CGROUPS / "memory" if kinds else _CGROUPS
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if kinds else ("memory.max", "memory.current")
-            limits += [(root / group, *names) for group in dict.fromkeys((path.strip("/"), ""))]
-    return limits
+    for folder, is_second in group_folders("memory"):
+        yield folder, *(("memory.max", "memory.current") if is_second else _FIRST)
 
 
 def _reclaimable(folder: Path) -> int:

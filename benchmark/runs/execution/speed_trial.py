@@ -15,6 +15,7 @@ from benchmark.runs.execution.prefix_trial import load_or_measure, trial_file
 from benchmark.runs.execution.separate_process import call_in_process
 from benchmark.training.machine_speed import MachineSpeed
 from benchmark.training.quiet import load_keras
+from zoo.config.cgroups import usable_cores
 from zoo.config.errors import ConfigError
 
 VARIABLE = "ZOO_SPEED"
@@ -38,7 +39,7 @@ def machine_speed(on_measure: Callable[[], None] = lambda: None) -> MachineSpeed
     """
     if (stated := _stated()) is not None:
         return stated
-    threads = os.cpu_count() or 1
+    threads = usable_cores()
     path = trial_file(threads, _KIND)
     if (speed := read_speed(path)) is not None:
         return speed
@@ -48,7 +49,7 @@ def machine_speed(on_measure: Callable[[], None] = lambda: None) -> MachineSpeed
 
 def known_speed() -> MachineSpeed | None:
     """The speed that `machine_speed` returns without measuring, else None. Raises ConfigError as it does."""
-    return _stated() or read_speed(trial_file(os.cpu_count() or 1, _KIND))
+    return _stated() or read_speed(trial_file(usable_cores(), _KIND))
 
 
 def read_speed(path: Path) -> MachineSpeed | None:

@@ -94,6 +94,50 @@ def resolve_run(
     Raises:
         ConfigError: The name means no run, several runs, or only damaged ones.
     """
+    matches = _matches(store, name, warn, among, note, pool)
+    if len(matches) > 1:
+        listed = [f"{run.run_id} ({_described(run)})" for run in matches[:_LISTED]]
+        more = f" and {len(matches) - _LISTED} more" if len(matches) > _LISTED else ""
+        by_seed = f" or as {name}:SEED" if all(run.spec.card.name == name for run in matches) else ""
+        raise ConfigError(f"'{name}' names {len(matches)} runs: {', '.join(listed)}{more}; give one by its id{by_seed}")
+    return matches[0]
+
+
+def resolve_runs(
+    store: Store,
+    name: str,
+    warn: Callable[[str], None] = lambda _: None,
+    *,
+    among: Conditions = ANY,
+    note: Callable[[str], None] = lambda _: None,
+) -> list[Run]:
+    """Find all runs that a name means: a card means its run of every seed.
+
+    Args:
+        store: The store.
+        name: As of `resolve_run`.
+        warn: As of `resolve_run`.
+        among: The data and the protocol of the runs, if they matter.
+        note: As of `resolve_run`.
+
+    Returns:
+        The runs, by seed.
+
+    Raises:
+        ConfigError: The name means no run, or only damaged ones.
+    """
+    return sorted(_matches(store, name, warn, among, note, None), key=lambda run: run.spec.seed)
+
+
+def _matches(
+    store: Store,
+    name: str,
+    warn: Callable[[str], None],
+    among: Conditions,
+    note: Callable[[str], None],
+    pool: Callable[[Sequence[Run], Store], Sequence[Run]] | None,
+) -> list[Run]:
+    """The runs that a name means, at least one; the arguments are those of `resolve_run`."""
     whole_store, problems = store.survey()
     runs = among.select(whole_store, store)
     matches = next(filter(None, _interpretations(runs, name)), [])
@@ -119,12 +163,7 @@ def resolve_run(
         seeds = {f"{run.spec.card.name}:{run.spec.seed}" for run in runs}
         ids = {run.run_id for run in runs if len(name) > 3}
         raise unknown_run("run", name, store, runs, seeds if ":" in name else cards | ids)
-    if len(matches) > 1:
-        listed = [f"{run.run_id} ({_described(run)})" for run in matches[:_LISTED]]
-        more = f" and {len(matches) - _LISTED} more" if len(matches) > _LISTED else ""
-        by_seed = f" or as {name}:SEED" if all(run.spec.card.name == name for run in matches) else ""
-        raise ConfigError(f"'{name}' names {len(matches)} runs: {', '.join(listed)}{more}; give one by its id{by_seed}")
-    return matches[0]
+    return matches
 
 
 def unknown_run(kind: str, name: str, store: Store, runs: Iterable[Run], known: Iterable[str]) -> ConfigError:

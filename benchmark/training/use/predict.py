@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from benchmark.training.fit import Fitted, TrainingDiverged
 from benchmark.training.model_graph import wrong_sums
 from benchmark.training.network import BATCH, padded_batches, run_batched, without_single_axis
 from benchmark.training.use.model_file import with_features
+from zoo.config.cgroups import usable_cores
 
 Floats = npt.NDArray[np.float64]
 
@@ -192,7 +192,7 @@ class ImageDescriber:
         Yields:
             The descriptors or the error of each file, in order.
         """
-        with ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(max_workers=min(16, usable_cores())) as pool:
             remaining = iter(files)
             while chunk := list(islice(remaining, BATCH)):
                 decoded = list(pool.map(self._read, chunk))

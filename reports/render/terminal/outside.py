@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -10,7 +11,7 @@ from benchmark.evidence.estimate import Estimate
 from reports.render.csv_text import csv_text
 from reports.render.json_value import json_value
 from reports.render.terminal.table import escape, plain_table
-from reports.results.outside import OutsideValidation
+from reports.results.outside import OutsideRow, OutsideValidation
 from reports.results.outside_text import (
     GROUPS,
     RECALIBRATED_HEADS,
@@ -21,6 +22,7 @@ from reports.results.outside_text import (
     rows_text,
     sentences,
 )
+from reports.text import MISSING
 
 COLUMNS = (
     "model", "group", "metric", "value", "low", "high", "compared_with", "compared_value", "difference",
@@ -48,6 +50,34 @@ def outside_view(validation: OutsideValidation) -> RenderableType:
                 both.add_row(*map(escape, cells))
             parts.append(both)
     return Group(*parts)
+
+
+def outside_summary(rows: Sequence[tuple[str, str, OutsideValidation | None, str | None]]) -> RenderableType:
+    """Render several validations, a line each.
+
+    Args:
+        rows: The model, the source, its validation and, where there is none, the reason.
+
+    Returns:
+        A table with the figures of discrimination of each model on each source, and the reasons below.
+    """
+    texts = [
+        {} if each is None else {row.label: cells[1:] for row, cells in _discrimination(each)} for _, _, each, _ in rows
+    ]
+    labels = list(dict.fromkeys(label for text in texts for label in text))
+    heads = [head for label in labels for head in (f"{label}, test of the run", f"{label}, there", "difference")]
+    table = plain_table("model", "source", whole=heads)
+    missing = (MISSING,) * 3
+    for (model, source, _, _), text in zip(rows, texts, strict=True):
+        table.add_row(*map(escape, (model, source, *(cell for label in labels for cell in text.get(label, missing)))))
+    reasons = [escape(f"{model} on {source} failed: {error}") for model, source, _, error in rows if error is not None]
+    return Group(table, *reasons)
+
+
+def _discrimination(validation: OutsideValidation) -> list[tuple[OutsideRow, tuple[str, ...]]]:
+    """The first figure of discrimination, with its cells."""
+    rows = zip(validation.rows, rows_text(validation), strict=True)
+    return [(row, cells) for row, cells in rows if row.group == "discrimination"][:1]
 
 
 def outside_rows(validation: OutsideValidation) -> list[tuple[Any, ...]]:

@@ -8,13 +8,16 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli.completion import protocol_names
+from zoo.cli.completion import protocol_names, run_names
 from zoo.cli.options import (
+    CoresOption,
+    EngineOption,
     HoldOutOption,
     JsonOption,
     PatientsOption,
     PositiveOption,
-    RunArgument,
+    RayOption,
+    SlurmOption,
     StoreOption,
     err,
     out,
@@ -24,9 +27,22 @@ from zoo.cli.options import (
 
 
 def command(
-    name: RunArgument,
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN",
+            help="A run id or the start of one; or CARD or CARD:SEED, of the latest bench if several match. With "
+            "several names, several sources, --cores or another engine, CARD means all its seeds.",
+            autocompletion=run_names,
+        ),
+    ],
     data: Annotated[
-        str, typer.Option("--data", metavar="SOURCE", help="The other source: what --data of `zoo bench` accepts.")
+        list[str],
+        typer.Option(
+            "--data",
+            metavar="SOURCE",
+            help="The other source: what --data of `zoo bench` accepts; may be repeated.",
+        ),
     ],
     store: StoreOption = Path("runs"),
     part: Annotated[
@@ -69,18 +85,26 @@ def command(
             autocompletion=protocol_names,
         ),
     ] = None,
+    engine: EngineOption = "local",
+    slurm: SlurmOption = None,
+    ray: RayOption = None,
+    cores: CoresOption = None,
     json: JsonOption = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout, and nothing else.")] = False,
 ) -> None:
     """Evaluate a stored model on another source without refitting: external validation, with discrimination, figures at
     the transferred threshold, calibration, and what recalibration would give.
 
-    The result is stored beside the runs, and the report shows it. The run and its threshold stay as they are.
+    The result is stored beside the runs, and the report shows it. The run and its threshold stay as they are. Several
+    runs or sources give one line each.
     """
     from rich.progress import track
 
-    from reports.render.terminal.outside import outside_csv, outside_view
+    from reports.render.csv_text import csv_text
+    from reports.render.terminal.outside import outside_csv, outside_summary, outside_view
     from zoo.api.evaluate import evaluate
+    from zoo.api.evaluate_all import evaluate_all
+    from zoo.cli.engines import engine_options
     from zoo.cli.plain_progress import SlowSteps, can_redraw, with_progress
     from zoo.config.errors import ConfigError
 
@@ -89,11 +113,42 @@ def command(
     console = err()
     bar = partial(track, description="predicting", console=console, transient=True)
     lines = partial(with_progress, label="predicting", write=partial(console.print, markup=False))
-    with SlowSteps(partial(console.print, markup=False, soft_wrap=True)) as steps:
-        steps(f"opening {data}")
-        results = evaluate(
-            name,
+    options = engine_options(engine, slurm, ray)
+    if len(names) > 1 or len(data) > 1 or engine != "local" or cores is not None:
+        all_results = evaluate_all(
+            names,
             data,
+            store=store,
+            part=part,
+            class_map=class_map,
+            recalibrate_on=recalibrate_on,
+            split_seed=split_seed,
+            patients=patients,
+            positive=positive,
+            hold_out=hold_out,
+            run_data=run_data,
+            protocol=protocol,
+            engine=engine,
+            engine_options=options,
+            cores=cores,
+            on_line=say,
+            on_message=say,
+        )
+        if json:
+            print_json(all_results.to_dict())
+        elif csv:
+            print(csv_text(*all_results.table()), end="")
+        else:
+            rows = [(row.name, row.data, row.validation, row.error) for row in all_results.rows]
+            out().print(outside_summary(rows))
+        if all_results.failed:
+            raise typer.Exit(1)
+        return
+    with SlowSteps(partial(console.print, markup=False, soft_wrap=True)) as steps:
+        steps(f"opening {data[0]}")
+        results = evaluate(
+            names[0],
+            data[0],
             store=store,
             part=part,
             class_map=class_map,

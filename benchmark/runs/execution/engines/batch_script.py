@@ -12,9 +12,6 @@ from typing import Any
 
 from zoo.config.errors import ConfigError
 
-MODULE = "benchmark.runs.execution.engines.compute_task"
-"""The module that a task runs."""
-
 _SEPARATOR = re.compile(r",(?=[A-Za-z][A-Za-z_-]*=)")
 _RESERVED = (
     "array",
@@ -83,13 +80,14 @@ def check_installed() -> None:
         raise ConfigError("--engine slurm: needs submitit; install it with pip install 'zoo-bench[slurm]'")
 
 
-def batch_script(folder: Path, count: int, options: Mapping[str, str]) -> str:
+def batch_script(folder: Path, count: int, options: Mapping[str, str], module: str) -> str:
     """Write the script of an array of tasks.
 
     Args:
         folder: The absolute path of the folder of the tasks, which also receives their logs.
         count: Number of tasks.
         options: Options of SLURM by name. Those that submitit does not know are passed to SLURM as they are.
+        module: The module that computes a task.
 
     Returns:
         The text of the script, for sbatch.
@@ -126,7 +124,7 @@ def batch_script(folder: Path, count: int, options: Mapping[str, str]) -> str:
     except (ValueError, TypeError) as error:
         raise ConfigError(f"--slurm: {' '.join(str(error).split())[:200]}") from error
     executor.parameters["map_count"] = count
-    command = shlex.join([sys.executable, "-m", MODULE, str(folder)])
+    command = shlex.join([sys.executable, "-m", module, str(folder)])
     return executor.text(f'{command} "$SLURM_ARRAY_TASK_ID"')
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import multiprocessing.connection
-import os
 import signal
 import time
 from collections import deque
@@ -19,32 +18,48 @@ from typing import Any
 from benchmark.data.decoding.prepared import prepare
 from benchmark.data.splits import Split
 from benchmark.runs.drawn_split import draw_whole_split, split_key, with_subset
+from benchmark.runs.execution.batch_size_trial import batch_size_of, fitting_batch_size
 from benchmark.runs.execution.engines.engine import Ended, Work
 from benchmark.runs.execution.events import ComputedElsewhere, Preparing, Progressed, Started, Waiting
 from benchmark.runs.execution.failure import save_failed
 from benchmark.runs.execution.fork_server import warm_up, worker_context
-from benchmark.runs.execution.limits import Excess, exceeding_memory, has_room, in_words, is_scarce, kill_tree
+from benchmark.runs.execution.limits import (
+    Excess,
+    exceeding_memory,
+    has_room,
+    in_words,
+    is_scarce,
+    kill_tree,
+    kills_for_memory,
+    memory_left,
+)
 from benchmark.runs.execution.main_module import Registration, registration_of, without_main_module
 from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, ScoresReady, StepBegun, Stored
 from benchmark.runs.execution.prefix_trial import MEASURING, MachineTrials
 from benchmark.runs.execution.reuse import feature_key, reusable_run, shared_cuts
 from benchmark.runs.run import Job, Progress, Run, RunSpec, SplitFacts
-from benchmark.training.quiet import load_keras
+from benchmark.training.quiet import check_backend, load_keras
+from zoo.config.cgroups import usable_cores
 
 _POLL_S = 0.5
 _RETRY_S = 2.0
+_MIB = 1024**2
+_GIB = 1024**3
+_MARGIN = 0.05
+"""The share of a limit that a trial of batch sizes leaves free."""
 _LONGEST_WAIT_S = 600.0
 """A run starts after this time however little memory is left: what uses the memory may never end."""
 
 
 @dataclass
 class _Worker:
-    spec: RunSpec
+    job: Job
     process: BaseProcess
     pipe: Connection
     split: SplitFacts
     claim: ExitStack
     stored_before: Run | None
+    alone: bool
     started: float = field(default_factory=time.monotonic)
     step: str = "its start"
     scores: ScoresReady = field(default_factory=ScoresReady)
@@ -52,6 +67,13 @@ class _Worker:
     end_reason: str | None = None
     may_fit: bool = False
     memory_was_scarce: bool = False
+    limit: float | None = None
+    kills_before: int = field(default_factory=kills_for_memory)
+
+    @property
+    def spec(self) -> RunSpec:
+        """The run."""
+        return self.job.spec
 
 
 class LocalEngine:
@@ -62,7 +84,11 @@ class LocalEngine:
 
         Args:
             work: What all runs share.
+
+        Raises:
+            ConfigError: The environment names a backend of Keras that cannot be used.
         """
+        check_backend()
         self._work = work
         self._store = work.store
         self._on_event = work.on_event
@@ -73,15 +99,17 @@ class LocalEngine:
         self._mentioned_wait = False
         self._splits: dict[Any, Split] = {}
         self._context = worker_context()
-        self._threads = work.threads or os.cpu_count() or 1
+        self._threads = work.threads or usable_cores()
         self._trials = MachineTrials(self._threads, self._context)
         self._running: list[_Worker] = []
         self._ended: list[Ended] = []
+        self._exceeding: list[tuple[_Worker, Run]] = []
+        self._again: set[str] = set()
 
     @property
     def is_busy(self) -> bool:
         """Whether runs are in progress."""
-        return bool(self._running or self._ended)
+        return bool(self._running or self._ended or self._exceeding)
 
     def submit(self, specs: Sequence[RunSpec]) -> list[RunSpec]:
         """Start runs while `jobs` and memory allow it; those that another process computes are returned last."""
@@ -106,13 +134,20 @@ class LocalEngine:
     def watch(self) -> list[Ended]:
         """Handle messages of workers, enforce the limits, and collect the workers that have ended."""
         ended, self._ended = self._ended, []
+        if not self._running and self._exceeding:  # nothing else runs: the memory is free for a trial
+            ended.append(self._advised(*self._exceeding.pop(0)))
         if ended and not self._running:
             return ended
         self._wait(_POLL_S if self._running else _RETRY_S)
         for worker in [w for w in self._running if not w.process.is_alive()]:
             self._drain(worker)
             self._running.remove(worker)
-            ended.append(Ended(worker.spec, self._collect(worker), may_fit=worker.may_fit))
+            run = self._collect(worker)
+            if run.memory_limit_mib is None or (worker.may_fit and run.run_id not in self._again):
+                self._again.add(run.run_id)
+                ended.append(Ended(worker.spec, run, may_fit=worker.may_fit))
+            else:
+                self._exceeding.append((worker, run))
         return ended
 
     def cancel(self) -> None:
@@ -160,7 +195,7 @@ class LocalEngine:
             claim.close()
             raise
         self._on_event(Started(spec, facts))
-        return _Worker(spec, process, here, facts, claim, stored_before)
+        return _Worker(job, process, here, facts, claim, stored_before, alone=not self._running)
 
     def _wait(self, seconds: float) -> None:
         """Wait up to `seconds` for messages or the end of a worker, handle messages, and enforce the limits."""
@@ -192,13 +227,30 @@ class LocalEngine:
             if run is not None and (worker.stored is not None or run != worker.stored_before):
                 return run
             code = worker.process.exitcode
-            if worker.end_reason is None and worker.memory_was_scarce and code == -signal.SIGKILL:
-                worker.may_fit = True  # the system ends processes when memory is used up
+            if worker.end_reason is None and code == -signal.SIGKILL:
+                is_sure = kills_for_memory() > worker.kills_before
+                if is_sure or worker.memory_was_scarce:  # the system ends processes when memory is used up
+                    worker.limit = memory_left()[1]
+                    worker.may_fit = not (is_sure and worker.alone)
             run = Run.failed(worker.spec, _failure(worker), worker.split)
+            if worker.limit is not None:
+                run = run.model_copy(update={"memory_limit_mib": round(worker.limit / _MIB, 1)})
             save_failed(self._store, run, worker.scores.scores, worker.scores.history)
             return run
         finally:
             worker.claim.close()
+
+    def _advised(self, worker: _Worker, run: Run) -> Ended:
+        """Add the batch size that would fit to the error of a run that was ended because of its memory."""
+        free, _ = memory_left()
+        most = self._limits.memory_gib
+        limit = (1 - _MARGIN) * (free if most is None else min(free, most * _GIB))
+        result = fitting_batch_size(worker.job, self._threads, self._context, limit)
+        size = batch_size_of(worker.spec.card)
+        if result is not None and size is not None:
+            run = run.model_copy(update={"error": f"{run.error}; {result.advice(size)}"})
+            save_failed(self._store, run, worker.scores.scores, worker.scores.history)
+        return Ended(worker.spec, run, may_fit=worker.may_fit)
 
     def _handle(self, worker: _Worker, message: Message) -> None:
         match message:
@@ -233,7 +285,7 @@ class LocalEngine:
                 self._end(by_id[run_id], excess)
 
     def _end(self, worker: _Worker, excess: Excess) -> None:
-        worker.end_reason, worker.may_fit = excess.reason, excess.may_fit
+        worker.end_reason, worker.may_fit, worker.limit = excess.reason, excess.may_fit, excess.limit
         kill_tree(_pid(worker))
 
     def _prepare(self, spec: RunSpec) -> tuple[Path, Split]:
@@ -269,6 +321,8 @@ def _failure(worker: _Worker) -> str:
         name = signal.Signals(-code).name
         reason = f"the process of this run was ended by {name}"
         hint = "; the machine may have run out of memory" if name == "SIGKILL" else ""
+        if worker.limit is not None and kills_for_memory() > worker.kills_before:
+            hint = f"; it reached the memory limit of {worker.limit / _GIB:.1f} GiB"
     else:
         reason = f"the process of this run ended with code {code} without a result"
     scores = "; scores are kept" if worker.scores.scores else ""

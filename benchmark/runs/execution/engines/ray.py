@@ -1,4 +1,4 @@
-"""The engine of Ray: each missing run is a task of a cluster, and results return through the store alone.
+"""The engine of Ray: each missing unit is a task of a cluster, and results return through the store alone.
 
 A task whose worker or machine dies is submitted again, twice at most. Ray ends the tasks of a process that ends; the
 same command then submits what the store lacks.
@@ -12,46 +12,43 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmark.runs.drawn_split import draw_split
-from benchmark.runs.execution.engines.compute_task import main
-from benchmark.runs.execution.engines.engine import Ended, Make, Work
-from benchmark.runs.execution.engines.tasks import TaskFolders, error_file, write_tasks
-from benchmark.runs.execution.events import Started, Submitted
-from benchmark.runs.execution.failure import save_failed
-from benchmark.runs.history import NO_HISTORY
-from benchmark.runs.run import Run, RunSpec, SplitFacts
+from benchmark.runs.execution.engines.tasks import TaskFolders, error_file
+from benchmark.runs.execution.engines.unit import MakeQueue, Program, Unit
+from zoo.config.cgroups import usable_cores
 from zoo.config.errors import ConfigError
 
 OPTIONS = {"address": "address of the cluster", "num_gpus": "GPUs of each run", "memory": "bytes of each run"}
 """The options, each with its meaning."""
 
 MOST_TRIES = 3
-"""Times that a run is submitted whose worker or machine dies."""
+"""Times that a unit is submitted whose worker or machine dies."""
 
 _POLL_S = 1.0
-_THREADS = "OMP_NUM_THREADS"
+_VARIABLES = ("OMP_NUM_THREADS", "KERAS_BACKEND")
+"""Variables of the environment that decide bits; processes of Ray have those of their node."""
+_MIB = 1024**2
 
 
 @dataclass
 class _Submission:
-    spec: RunSpec
+    unit: Unit
     folder: Path
     index: int
-    split: SplitFacts
-    stored_before: Run | None
     tries: int = 1
     has_started: bool = False
 
 
-def ray_engine(options: Mapping[str, str]) -> Make:
+def ray_queue(options: Mapping[str, str], threads: int | None) -> MakeQueue:
     """Make the engine of Ray.
 
     Args:
         options: Options by name, of `OPTIONS`. Without an address, a cluster is started on this machine.
+        threads: Number of cores, and threads, of each unit; None for one.
 
     Returns:
         What makes the engine of a command.
@@ -69,44 +66,48 @@ def ray_engine(options: Mapping[str, str]) -> Make:
                 float(value)
             except ValueError as error:
                 raise ConfigError(f"--ray {name}={value[:20]}: give a number ({OPTIONS[name]})") from error
-    return partial(RayEngine, options=options)
+    return partial(RayQueue, options=options, cores=threads or 1)
 
 
-class RayEngine:
-    """Submits each run as a task, and submits it again if its worker or machine dies."""
+class RayQueue:
+    """Submits each unit as a task, and submits it again if its worker or machine dies."""
 
-    def __init__(self, work: Work, options: Mapping[str, str]) -> None:
+    def __init__(self, program: Program, options: Mapping[str, str], cores: int) -> None:
         """Make an engine that has submitted nothing yet.
 
         Args:
-            work: What all runs share.
+            program: What computes the units.
             options: Options by name.
+            cores: Number of cores, and threads, of each unit.
         """
-        self._work = work
+        self._program = program
         self._options = options
-        self._cores = work.threads or 1
+        self._cores = cores
         self._refs: dict[Any, _Submission] = {}
         self._folders = TaskFolders()
 
     @property
     def is_busy(self) -> bool:
-        """Whether runs are pending or in progress."""
+        """Whether units are pending or in progress."""
         return bool(self._refs)
 
-    def submit(self, specs: Sequence[RunSpec]) -> list[RunSpec]:
-        """Submit all runs."""
-        if not specs:
-            return []
-        splits = [SplitFacts.of(draw_split(self._work.dataset, spec)) for spec in specs]
-        self._connect()
-        folder = write_tasks(self._work, specs, "ray", self._cores)
-        self._folders.add(folder)
-        for index, (spec, split) in enumerate(zip(specs, splits, strict=True)):
-            self._start(_Submission(spec, folder, index, split, self._work.store.get(spec.run_id)))
-            self._work.on_event(Submitted(spec, f"Ray, {len(specs)} tasks"))
-        return []
+    @property
+    def declares_memory(self) -> bool:
+        """Whether the user left the memory open."""
+        return "memory" not in self._options
 
-    def watch(self) -> list[Ended]:
+    def submit(self, units: Sequence[Unit]) -> None:
+        """Submit all units."""
+        if not units:
+            return
+        self._connect()
+        folder = self._program.write(units, "ray", self._cores)
+        self._folders.add(folder)
+        for index, unit in enumerate(units):
+            self._start(_Submission(unit, folder, index))
+            unit.submitted(f"Ray, {len(units)} tasks")
+
+    def watch(self) -> list[Unit]:
         """Wait up to a second for a task that ends."""
         import ray
 
@@ -114,13 +115,13 @@ class RayEngine:
         for submission in self._refs.values():
             if not submission.has_started and _started_file(submission.folder, submission.index).exists():
                 submission.has_started = True
-                self._work.on_event(Started(submission.spec, submission.split))
+                submission.unit.started()
         ended = []
         for ref in ready:
             submission = self._refs.pop(ref)
             try:
                 ray.get(ref)
-                reason = "ended without a run"
+                reason = "ended without a result"
             except ray.exceptions.RayTaskError as error:
                 reason = f"failed: {' '.join(str(error.cause).split())[:300]}"
             except ray.exceptions.RayError as error:
@@ -131,13 +132,14 @@ class RayEngine:
                     _started_file(submission.folder, submission.index).unlink(missing_ok=True)
                     self._start(submission)
                     continue
-            ended.append(Ended(submission.spec, self._outcome(submission, reason)))
+            self._conclude(submission, reason)
+            ended.append(submission.unit)
         if not self._refs:
             self._folders.tidy()
         return ended
 
     def cancel(self) -> None:
-        """End all tasks. The connection to the cluster stays for later runs of this process."""
+        """End all tasks. The connection to the cluster stays for later units of this process."""
         if not self._refs:
             return
         import ray
@@ -154,7 +156,7 @@ class RayEngine:
         if ray.is_initialized():
             return
         address = self._options.get("address")
-        where: dict[str, Any] = {"address": address} if address else {"num_cpus": os.cpu_count() or 1}
+        where: dict[str, Any] = {"address": address} if address else {"num_cpus": usable_cores()}
         if not address:
             where["include_dashboard"] = False
         try:
@@ -168,31 +170,42 @@ class RayEngine:
 
         resources: dict[str, Any] = {"num_cpus": self._cores, "max_retries": 0}
         resources |= {name: float(value) for name, value in self._options.items() if name != "address"}
+        declared = submission.unit.memory_mib
+        if declared is not None and self.declares_memory and declared * _MIB <= _most_memory():
+            resources["memory"] = declared * _MIB
         task = ray.remote(**resources)(_compute)
-        ref = task.remote(str(submission.folder), submission.index, os.environ.get(_THREADS))
+        where = (self._program.module, str(submission.folder), submission.index)
+        ref = task.remote(*where, {name: os.environ.get(name) for name in _VARIABLES})
         self._refs[ref] = submission
 
-    def _outcome(self, submission: _Submission, reason: str) -> Run:
-        """The stored run of a task, a failed one with the reason if the task left none."""
-        run = self._work.store.get(submission.spec.run_id)
-        if run is None or run == submission.stored_before:
+    def _conclude(self, submission: _Submission, reason: str) -> None:
+        """Give a unit whose task left no outcome a failed one with the reason."""
+        if not submission.unit.has_outcome():
             with suppress(OSError):
                 reason = error_file(submission.folder, submission.index).read_text(encoding="utf-8")
             tries = "" if submission.tries == 1 else f", {submission.tries} times"
-            run = Run.failed(submission.spec, f"the Ray task{tries} {reason}", submission.split)
-            save_failed(self._work.store, run, (), NO_HISTORY)
-        if run.status != "ok":
+            submission.unit.fail(f"the Ray task{tries} {reason}")
+        if not submission.unit.is_whole():
             self._folders.keep(submission.folder)
-        return run
 
 
-def _compute(folder: str, index: int, threads: str | None) -> int:
-    """Compute a task in a process of Ray, without the number of threads that Ray sets for libraries."""
-    os.environ.pop(_THREADS, None)
-    if threads is not None:
-        os.environ[_THREADS] = threads
+def _most_memory() -> float:
+    """The memory in bytes of the largest machine of the cluster: a task that declares more would wait for ever."""
+    import ray
+
+    return max((node["Resources"].get("memory", 0.0) for node in ray.nodes() if node["Alive"]), default=0.0)
+
+
+def _compute(module: str, folder: str, index: int, variables: Mapping[str, str | None]) -> int:
+    """Compute a task in a process of Ray with the `_VARIABLES` of the command; Ray sets threads, and its nodes the
+    others."""
+    for name, value in variables.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
     _started_file(Path(folder), index).touch()
-    return main([folder, str(index)])
+    code: int = import_module(module).main([folder, str(index)])
+    return code
 
 
 def _started_file(folder: Path, index: int) -> Path:

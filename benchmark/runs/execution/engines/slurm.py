@@ -1,7 +1,7 @@
-"""The engine of SLURM: missing runs become the tasks of an array, and results return through the store alone.
+"""The engine of SLURM: missing units become the tasks of an array, and results return through the store alone.
 
-The process that submits may end. The store notes the job of each run, and the same command then watches the jobs that
-are still pending or running and submits the other runs.
+The process that submits may end. The store notes the job of each unit, and the same command then watches the jobs that
+are still pending or running and submits the other units.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmark.runs.drawn_split import draw_split
 from benchmark.runs.execution.engines.batch_script import batch_script, check_installed, log_file
-from benchmark.runs.execution.engines.engine import Ended, Make, Work
-from benchmark.runs.execution.engines.tasks import ENGINES, TaskFolders, error_file, write_tasks
-from benchmark.runs.execution.events import Started, Submitted
-from benchmark.runs.execution.failure import save_failed
-from benchmark.runs.history import NO_HISTORY
-from benchmark.runs.run import Run, RunSpec, SplitFacts
+from benchmark.runs.execution.engines.engine import Work
+from benchmark.runs.execution.engines.remote import MODULE
+from benchmark.runs.execution.engines.tasks import TaskFolders, error_file, write_tasks
+from benchmark.runs.execution.engines.unit import MakeQueue, Program, Unit
+from benchmark.runs.execution.measured_memory import in_gib, memory_after_excess
+from benchmark.runs.run import RunSpec
 from zoo.config.atomic import write_text
 from zoo.config.errors import ConfigError
 
@@ -35,6 +34,7 @@ MOST_TASKS = 1000
 
 _POLL_S = 5.0
 _LIMIT_S = 60.0
+_MEMORY = ("mem", "mem_per_cpu", "mem_per_gpu")
 _SEEN_AFTER_S = 60.0
 """A network file system may show the files of another machine this much later."""
 
@@ -45,7 +45,7 @@ _ENDED = {
     "DEADLINE": "; give a later deadline",
     "FAILED": "",
     "NODE_FAIL": ": its machine failed; the same command computes the run again",
-    "OUT_OF_MEMORY": ": it needed more memory than it had; give more with --slurm mem=",
+    "OUT_OF_MEMORY": ": it needed more memory than it had",
     "PREEMPTED": ": another job took its place; the same command computes the run again",
     "REVOKED": "; the same command computes the run again",
     "TIMEOUT": ": it reached its time limit; give more with --slurm time=",
@@ -73,18 +73,17 @@ class JobState:
 
 @dataclass
 class _Submission:
-    spec: RunSpec
+    unit: Unit
     job: str
     folder: Path
     index: int
-    split: SplitFacts
-    stored_before: Run | None
+    memory_mib: int | None
     has_started: bool = False
     ended_since: float | None = None
     last: JobState = JobState("PENDING")
 
 
-def slurm_engine(options: Mapping[str, str]) -> Make:
+def slurm_queue(options: Mapping[str, str]) -> MakeQueue:
     """Make the engine of SLURM.
 
     Args:
@@ -97,14 +96,14 @@ def slurm_engine(options: Mapping[str, str]) -> Make:
         ConfigError: submitit or SLURM is not installed, or an option is refused.
     """
     check_installed()
-    batch_script(Path("/tasks"), 1, options)
+    batch_script(Path("/tasks"), 1, options, MODULE)
     missing = [name for name in ("sbatch", "squeue", "scancel") if shutil.which(name) is None]
     if missing:
         raise ConfigError(
             f"--engine slurm: {', '.join(missing)} not found; run the command on a machine of the cluster, or use "
             "--print-batch"
         )
-    return partial(SlurmEngine, options=options)
+    return partial(SlurmQueue, options=options)
 
 
 def prepared_batch(work: Work, specs: Sequence[RunSpec], options: Mapping[str, str]) -> str:
@@ -127,9 +126,9 @@ def prepared_batch(work: Work, specs: Sequence[RunSpec], options: Mapping[str, s
             f"--print-batch: {len(specs):,} runs are missing, and an array has at most {MOST_TASKS:,} tasks; name "
             "fewer cards"
         )
-    batch_script(Path("/tasks"), 1, options)
+    batch_script(Path("/tasks"), 1, options, MODULE)
     folder = write_tasks(work, specs, "slurm", cores(options))
-    script = batch_script(folder, len(specs), options)
+    script = batch_script(folder, len(specs), options, MODULE)
     write_text(folder / "batch.sh", script)
     return script
 
@@ -139,59 +138,53 @@ def cores(options: Mapping[str, str]) -> int:
     return int(options.get("cpus_per_task", "1"))
 
 
-class SlurmEngine:
-    """Submits runs as arrays, and waits until the store has them or SLURM reports that they ended."""
+class SlurmQueue:
+    """Submits units as arrays, and waits until the store has them or SLURM reports that they ended."""
 
-    def __init__(self, work: Work, options: Mapping[str, str]) -> None:
+    def __init__(self, program: Program, options: Mapping[str, str]) -> None:
         """Make an engine that has submitted nothing yet.
 
         Args:
-            work: What all runs share.
+            program: What computes the units.
             options: Options of SLURM by name.
         """
-        self._work = work
+        self._program = program
         self._options = options
-        self._notes = work.store.root / ENGINES
         self._answered = 0.0
+        self._refuses_memory = False
         self._watched: dict[str, _Submission] = {}
         self._folders = TaskFolders()
 
     @property
     def is_busy(self) -> bool:
-        """Whether runs are pending or in progress."""
+        """Whether units are pending or in progress."""
         return bool(self._watched)
 
-    def submit(self, specs: Sequence[RunSpec]) -> list[RunSpec]:
-        """Submit all runs, except those with a job that is pending or running."""
-        if not specs:
-            return []
-        splits = {spec.run_id: SplitFacts.of(draw_split(self._work.dataset, spec)) for spec in specs}
-        noted = {spec.run_id: note for spec in specs if (note := self._note(spec.run_id)) is not None}
+    @property
+    def declares_memory(self) -> bool:
+        """Whether the user left the memory open, and the cluster has not refused a number."""
+        return not self._refuses_memory and not any(name in self._options for name in _MEMORY)
+
+    def submit(self, units: Sequence[Unit]) -> None:
+        """Submit units, except those with a job that is pending or running: one array per declared memory."""
+        noted = {unit.key: note for unit in units if (note := self._note(unit.key)) is not None}
         states = job_states(note["job"] for note in noted.values()) if noted else {}
         if states is None:
-            raise ConfigError("--engine slurm: squeue does not answer, so that submitted runs are unknown; try again")
-        new: list[RunSpec] = []
-        for spec in specs:
-            note = noted.get(spec.run_id)
+            raise ConfigError("--engine slurm: squeue does not answer, so that submitted tasks are unknown; try again")
+        new: dict[int | None, list[Unit]] = {}
+        for unit in units:
+            note = noted.get(unit.key)
             state = None if note is None else states.get(note["job"])
             if note is None or state is None or state.has_ended:
-                new.append(spec)
+                new.setdefault(unit.memory_mib, []).append(unit)
             else:
-                self._watch(spec, note["job"], Path(note["folder"]), note["index"], splits[spec.run_id])
-        for first in range(0, len(new), MOST_TASKS):
-            part = new[first : first + MOST_TASKS]
-            folder = write_tasks(self._work, part, "slurm", cores(self._options))
-            write_text(folder / "batch.sh", batch_script(folder, len(part), self._options))
-            array = _sbatch(folder / "batch.sh")
-            for index, spec in enumerate(part):
-                job = f"{array}_{index}"
-                note = {"job": job, "folder": str(folder), "index": index}
-                write_text(self._notes / f"{spec.run_id}.json", json.dumps(note))
-                self._watch(spec, job, folder, index, splits[spec.run_id])
-        return []
+                self._watch(unit, note["job"], Path(note["folder"]), note["index"], note.get("memory_mib"))
+        for memory_mib, alike in new.items():
+            for first in range(0, len(alike), MOST_TASKS):
+                self._submit_array(alike[first : first + MOST_TASKS], memory_mib)
 
-    def watch(self) -> list[Ended]:
-        """Ask SLURM once, after a few seconds, and return the runs that have ended."""
+    def watch(self) -> list[Unit]:
+        """Ask SLURM once, after a few seconds, and return the units that have ended."""
         time.sleep(_POLL_S)
         states = job_states(submission.job for submission in self._watched.values())
         if states is None:  # the controller does not answer; jobs go on
@@ -199,42 +192,69 @@ class SlurmEngine:
         is_recent, self._answered = time.monotonic() - self._answered < _SEEN_AFTER_S, time.monotonic()
         ended = []
         for submission in list(self._watched.values()):
-            run = self._outcome(submission, states.get(submission.job), is_recent)
-            if run is not None:
-                del self._watched[submission.spec.run_id]
-                (self._notes / f"{submission.spec.run_id}.json").unlink(missing_ok=True)
-                ended.append(Ended(submission.spec, run))
+            if self._has_ended(submission, states.get(submission.job), is_recent):
+                del self._watched[submission.unit.key]
+                self._note_file(submission.unit.key).unlink(missing_ok=True)
+                if not submission.unit.is_whole():
+                    self._folders.keep(submission.folder)
+                ended.append(submission.unit)
         if not self._watched:
             self._folders.tidy()
         return ended
 
     def cancel(self) -> None:
-        """Cancel the jobs of the runs that have not ended, unless a signal other than Ctrl-C ends the command."""
+        """Cancel the jobs of the units that have not ended, unless a signal other than Ctrl-C ends the command."""
         if _is_lost(sys.exception()):
             return
         if self._watched:
             with suppress(OSError, subprocess.SubprocessError):
                 _call("scancel", *(submission.job for submission in self._watched.values()))
-        for run_id in self._watched:
-            (self._notes / f"{run_id}.json").unlink(missing_ok=True)
+        for key in self._watched:
+            self._note_file(key).unlink(missing_ok=True)
         self._watched.clear()
 
-    def _watch(self, spec: RunSpec, job: str, folder: Path, index: int, split: SplitFacts) -> None:
-        before = self._work.store.get(spec.run_id)
-        self._watched[spec.run_id] = _Submission(spec, job, folder, index, split, before)
-        self._folders.add(folder)
-        self._work.on_event(Submitted(spec, f"SLURM job {job.partition('_')[0]}"))
-
-    def _note(self, run_id: str) -> dict[str, Any] | None:
-        """The note about the job of a run; None if there is none that can be read."""
+    def _submit_array(self, units: Sequence[Unit], memory_mib: int | None) -> None:
+        """Submit units as one array. A cluster that refuses the declared memory gets them without it."""
+        folder = self._program.write(units, "slurm", cores(self._options))
+        if self._refuses_memory:
+            memory_mib = None
         try:
-            note: dict[str, Any] = json.loads((self._notes / f"{run_id}.json").read_text(encoding="utf-8"))
+            array = self._sbatch(folder, len(units), memory_mib)
+        except ConfigError:
+            if memory_mib is None:
+                raise
+            array = self._sbatch(folder, len(units), memory_mib := None)
+            self._refuses_memory = True  # it was the memory: a cluster may not manage it, or know too little of it
+        for index, unit in enumerate(units):
+            job = f"{array}_{index}"
+            note = {"job": job, "folder": str(folder), "index": index, "memory_mib": memory_mib}
+            write_text(self._note_file(unit.key), json.dumps(note))
+            self._watch(unit, job, folder, index, memory_mib)
+
+    def _sbatch(self, folder: Path, count: int, memory_mib: int | None) -> str:
+        memory = {} if memory_mib is None else {"mem": f"{memory_mib}M"}
+        script = batch_script(folder, count, {**self._options, **memory}, self._program.module)
+        write_text(folder / "batch.sh", script)
+        return _sbatch(folder / "batch.sh")
+
+    def _watch(self, unit: Unit, job: str, folder: Path, index: int, memory_mib: int | None) -> None:
+        self._watched[unit.key] = _Submission(unit, job, folder, index, memory_mib)
+        self._folders.add(folder)
+        unit.submitted(f"SLURM job {job.partition('_')[0]}")
+
+    def _note_file(self, key: str) -> Path:
+        return self._program.folder / f"{key}.json"
+
+    def _note(self, key: str) -> dict[str, Any] | None:
+        """The note about the job of a unit; None if there is none that can be read."""
+        try:
+            note: dict[str, Any] = json.loads(self._note_file(key).read_text(encoding="utf-8"))
             return note if {"job", "folder", "index"} <= note.keys() else None
         except (OSError, ValueError, AttributeError):
             return None
 
-    def _outcome(self, submission: _Submission, state: JobState | None, is_recent: bool) -> Run | None:
-        """The stored run of a job that has ended, a failed one if the job left none; None if it has not ended.
+    def _has_ended(self, submission: _Submission, state: JobState | None, is_recent: bool) -> bool:
+        """Whether the job of a unit has ended, with an outcome; a failed one if the job left none.
 
         `is_recent` says whether SLURM answered shortly before, so that `last` is the state from which the job ended.
         """
@@ -243,31 +263,27 @@ class SlurmEngine:
             submission.last = state
             if state.name == "RUNNING" and not submission.has_started:
                 submission.has_started = True
-                self._work.on_event(Started(submission.spec, submission.split))
+                submission.unit.started()
             if not state.has_ended:
                 submission.ended_since = None
-                return None
+                return False
         if submission.ended_since is None:  # a job that is requeued may seem to have ended for a moment
             submission.ended_since = now
-            return None
+            return False
         try:
-            run = self._work.store.get(submission.spec.run_id)
+            if submission.unit.has_outcome():
+                return True
         except ConfigError:  # a shared folder may refuse access for a moment; an error here would cancel all jobs
             if now - submission.ended_since < _SEEN_AFTER_S:
-                return None
+                return False
             raise
-        if run is not None and run != submission.stored_before:
-            if run.status != "ok":
-                self._folders.keep(submission.folder)
-            return run
         never_started = is_recent and state is None and submission.last.name == "PENDING"
         has_reason = never_started or (state is not None and state.name != "COMPLETED")
         if not has_reason and now - submission.ended_since < _SEEN_AFTER_S:
-            return None
-        self._folders.keep(submission.folder)
-        run = Run.failed(submission.spec, self._reason(submission, state), submission.split)
-        save_failed(self._work.store, run, (), NO_HISTORY)
-        return run
+            return False
+        is_excess = state is not None and state.name == "OUT_OF_MEMORY"
+        submission.unit.fail(self._reason(submission, state), submission.memory_mib if is_excess else None)
+        return True
 
     def _reason(self, submission: _Submission, state: JobState | None) -> str:
         with suppress(OSError):
@@ -276,11 +292,23 @@ class SlurmEngine:
         log = log_file(submission.folder, submission.job)
         if state is not None:
             what = f"ended as {state.name}{_ENDED[state.name]}"
+            if state.name == "OUT_OF_MEMORY":
+                what += self._more_memory(submission.memory_mib)
         elif submission.last.name == "PENDING":
             return f"SLURM job {submission.job} left the queue before it started{_ENDED['CANCELLED']}"
         else:
             what = "is unknown to SLURM and left no run"
         return f"SLURM job {submission.job}{where} {what}; log: {log}"
+
+    def _more_memory(self, declared_mib: int | None) -> str:
+        """What to give after a job ended because of memory."""
+        option = next((f"{name}={self._options[name]}" for name in _MEMORY if name in self._options), None)
+        if option is not None:
+            return f"; give more than --slurm {option}"
+        if declared_mib is None:
+            return "; give more with --slurm mem="
+        more = in_gib(memory_after_excess(declared_mib))
+        return f": {in_gib(declared_mib)} were declared; the same command declares {more}, or give it with --slurm mem="
 
 
 def job_states(jobs: Iterable[str]) -> dict[str, JobState] | None:

@@ -112,11 +112,7 @@ def write_tasks(work: Work, specs: Sequence[RunSpec], engine: str, threads: int 
         ConfigError: A builder is registered in an interactive session.
         OSError: The store cannot be written.
     """
-    parent = work.store.root.absolute() / ENGINES
-    parent.mkdir(parents=True, exist_ok=True)
-    time = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    folder = Path(tempfile.mkdtemp(prefix=f"{engine}-{time}-", dir=parent))
-    folder.chmod(0o755)
+    folder = new_folder(work.store.root.absolute() / ENGINES, engine)
     tasks = Tasks(
         working_folder=os.getcwd(),
         store=str(work.store.root.absolute()),
@@ -128,6 +124,15 @@ def write_tasks(work: Work, specs: Sequence[RunSpec], engine: str, threads: int 
         threads=threads,
     )
     write_text(folder / _TASKS, tasks.model_dump_json(indent=1))
+    return folder
+
+
+def new_folder(parent: Path, engine: str) -> Path:
+    """Make a folder for tasks that other users can read, named for the engine and the time. Raises OSError."""
+    parent.mkdir(parents=True, exist_ok=True)
+    time = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    folder = Path(tempfile.mkdtemp(prefix=f"{engine}-{time}-", dir=parent))
+    folder.chmod(0o755)
     return folder
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import zoo
-from benchmark.runs.execution.engines.batch_script import MODULE, batch_script, parse_options
+from benchmark.runs.execution.engines.batch_script import batch_script, parse_options
 from benchmark.runs.execution.engines.compute_task import compute, main
+from benchmark.runs.execution.engines.remote import MODULE
 from benchmark.runs.execution.engines.tasks import ENGINES
 from tests.support.tiny import write_npz, write_protocol
 from zoo.config.errors import ConfigError
@@ -46,7 +47,7 @@ def test_a_wrong_option_is_one_line(text: str, error: str) -> None:
 
 def test_a_script_asks_for_what_the_options_say_and_runs_one_task_per_element() -> None:
     options = {"partition": "main", "time": "30", "reservation": "night", "exclusive": "true", "setup": "module load x"}
-    lines = batch_script(Path("/store/tasks"), 3, options).splitlines()
+    lines = batch_script(Path("/store/tasks"), 3, options, MODULE).splitlines()
     assert lines[0] == "#!/bin/bash"
     directives = {line.removeprefix("#SBATCH --") for line in lines if line.startswith("#SBATCH ")}
     assert {"array=0-2%3", "partition=main", "time=30", "reservation=night", "exclusive"} <= directives
@@ -56,7 +57,7 @@ def test_a_script_asks_for_what_the_options_say_and_runs_one_task_per_element() 
 
 
 def test_a_limit_of_simultaneous_tasks_is_one_of_the_options() -> None:
-    assert "#SBATCH --array=0-9%2" in batch_script(Path("/t"), 10, {"array_parallelism": "2"})
+    assert "#SBATCH --array=0-9%2" in batch_script(Path("/t"), 10, {"array_parallelism": "2"}, MODULE)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.runs.execution.engines.slurm import JobState, job_states, slurm_engine
+from benchmark.runs.execution.engines.slurm import JobState, job_states, slurm_queue
 from zoo.config.errors import ConfigError
 
 pytest.importorskip("submitit", reason="the slurm extra is not installed")
@@ -56,4 +56,4 @@ def test_a_machine_outside_of_a_cluster_is_told_what_to_do(programs: Path, monke
     for name in ("sbatch", "scancel"):
         command(programs, name, "")
     with pytest.raises(ConfigError, match="squeue not found; run the command on a machine of the cluster, or use"):
-        slurm_engine({})
+        slurm_queue({})

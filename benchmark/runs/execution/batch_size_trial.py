@@ -1,0 +1,157 @@
+"""The batch size that would fit into a limit of memory, measured in processes of their own after a run exceeded it.
+
+Half the batch size of the card is tried first, then half of that, until two batches of the last phase can be trained.
+What is measured is the peak of the process, so that images, weights, optimiser and activations all count. What follows
+training, such as the diagnosis, is not tried.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+from benchmark.runs.execution.main_module import Registration, registration_of
+from benchmark.runs.execution.separate_process import call_in_process
+from benchmark.runs.run import Job
+from benchmark.training.quiet import load_keras
+from zoo.models.card import ModelCard
+from zoo.models.recipe import Recipe
+
+_GIB = 1024**3
+_EACH_S = 180.0
+_ALL_S = 600.0
+_BATCHES = 2
+_POLL_S = 0.02
+
+
+@dataclass(frozen=True)
+class FittingBatchSize:
+    """What the trials gave.
+
+    Attributes:
+        tried: The batch sizes, the largest first.
+        fits: The one that fits, the last that was tried; None if even 1 does not.
+        peak: The peak of its process in bytes.
+    """
+
+    tried: tuple[int, ...]
+    fits: int | None = None
+    peak: float = 0.0
+
+    def advice(self, batch_size: int) -> str:
+        """Say what would fit, where `batch_size` does not."""
+        if self.fits is None:
+            return f"not even batch_size {self.tried[-1]} fits; use a protocol with a smaller image_size"
+        return (
+            f"batch_size {self.fits} would fit (about {self.peak / _GIB:.1f} GiB in a trial of {_BATCHES} batches); "
+            f"the card has {batch_size}"
+        )
+
+
+def batch_size_of(card: ModelCard) -> int | None:
+    """The batch size of a card; None for a probe, which has none."""
+    return card.recipe.batch_size if isinstance(card.recipe, Recipe) else None
+
+
+def fitting_batch_size(job: Job, threads: int, context: Any, limit: float) -> FittingBatchSize | None:
+    """Find a batch size with which the run of a job stays below a limit of memory.
+
+    Args:
+        job: The run.
+        threads: Number of threads that compute.
+        context: The context of `multiprocessing` that starts processes.
+        limit: The limit in bytes for the process that computes.
+
+    Returns:
+        The result. None for a card without batches or with batches of one image, and if the trials take ten minutes.
+    """
+    size = batch_size_of(job.spec.card)
+    registration = registration_of(job.spec.card.model.builder)
+    until = time.monotonic() + _ALL_S
+    tried: list[int] = []
+    while size is not None and size > 1:
+        size //= 2
+        tried.append(size)
+        arguments = (registration, job, size, threads, limit)
+        remaining = min(_EACH_S, until - time.monotonic())
+        if remaining <= 0:
+            return None
+        peak = call_in_process(context, _peak, arguments, remaining)
+        if peak is not None and peak <= limit:
+            return FittingBatchSize(tuple(tried), size, peak)
+    return FittingBatchSize(tuple(tried)) if tried else None
+
+
+class _Enough(Exception):
+    pass
+
+
+def _peak(registration: Registration, job: Job, size: int, threads: int, limit: float) -> float:
+    """The peak memory in bytes of a process that trains a few batches. The process ends itself above the limit."""
+    threading.Thread(target=_end_above, args=(limit,), daemon=True).start()
+    registration.ensure()
+    load_keras()
+    import benchmark.training.backend as backend
+    from benchmark.data.decoding.prepared import load, with_names
+    from benchmark.runs.drawn_split import training_images
+    from benchmark.training.fit import FeatureOptions, Step, fit
+    from benchmark.training.frozen.bank import default_bank
+    from benchmark.training.frozen.prefix import available_methods
+
+    spec = job.spec
+    backend.prepare_process(spec.seed, threads)
+    card = _short(spec.card, size)
+    train, val = load(job.folder, "train"), load(job.folder, "val")
+    if spec.subset is not None:
+        train = with_names(train, {image.name for image in training_images(train.images, spec)})
+    last = "finetune" if isinstance(card.recipe, Recipe) and card.recipe.finetune is not None else "train"
+    batches = 0
+
+    def on_step(step: Step) -> None:
+        nonlocal batches
+        batches += step.label.startswith(f"{last} ")
+        if batches >= min(_BATCHES, -(-len(train) // size)):
+            raise _Enough
+
+    with suppress(_Enough):
+        fit(
+            card,
+            train,
+            val,
+            seed=spec.seed,
+            view_seed=spec.protocol.view_seed,
+            classes=len(spec.dataset.classes),
+            views=None if spec.protocol.views == "fresh" else spec.protocol.views,
+            features=FeatureOptions(
+                default_bank(),
+                available_methods(spec.protocol.precision, spec.protocol.prefix, job.trial),
+                job.also_unfrozen,
+            ),
+            on_step=on_step,
+        )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak if sys.platform == "darwin" else peak * 1024)  # bytes on macOS, else KiB
+
+
+def _short(card: ModelCard, size: int) -> ModelCard:
+    """The card with another batch size and one epoch per phase."""
+    recipe = card.recipe
+    assert isinstance(recipe, Recipe)
+    tune = None if recipe.finetune is None else recipe.finetune.model_copy(update={"epochs": 1})
+    changes = {"batch_size": size, "epochs": 1, "finetune": tune}
+    return card.model_copy(update={"recipe": recipe.model_copy(update=changes)})
+
+
+def _end_above(limit: float) -> None:
+    process = psutil.Process()
+    while process.memory_info().rss <= limit:
+        time.sleep(_POLL_S)
+    os._exit(1)

@@ -1,0 +1,54 @@
+"""A run that exceeds a limit of memory is a failed row that names a batch size, with which it finishes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmark.data.sources import open_dataset
+from benchmark.runs.execution.batch_size_trial import FittingBatchSize, batch_size_of
+from benchmark.runs.execution.execute import execute_all
+from benchmark.runs.execution.limits import Limits
+from benchmark.runs.run import DatasetFacts, Run
+from benchmark.runs.storage.store import Store
+from tests.support.tiny import card, protocol, spec, write_npz
+from zoo.models.card import ModelCard
+
+LIMIT_GIB = 1.25
+
+
+def test_the_advice_names_what_fits_and_what_was_asked_for() -> None:
+    fitting = FittingBatchSize((32, 16), 16, 1.25 * 1024**3)
+    assert fitting.advice(64) == ("batch_size 16 would fit (about 1.2 GiB in a trial of 2 batches); the card has 64")
+    assert FittingBatchSize((2, 1)).advice(4) == (
+        "not even batch_size 1 fits; use a protocol with a smaller image_size"
+    )
+
+
+def test_a_probe_has_no_batch_size() -> None:
+    probe = card().model_dump() | {"recipe": {"probe": "logistic"}}
+    assert batch_size_of(ModelCard.model_validate(probe)) is None
+    assert batch_size_of(card(batch_size=8)) == 8
+
+
+@pytest.mark.slow
+def test_the_row_names_a_batch_size_with_which_the_run_finishes_under_the_same_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_CACHE_DIR", str(tmp_path / "cache"))
+    dataset, store = open_dataset(str(write_npz(tmp_path / "tiny.npz"))), Store(tmp_path / "runs")
+
+    def run_with(batch_size: int) -> Run:
+        wide = card(model={"filters": [96]}, epochs=1, batch_size=batch_size)
+        of = spec(card=wide, protocol=protocol(image_size=160), dataset=DatasetFacts.of(dataset))
+        [run] = execute_all([of], dataset, store, limits=Limits(memory_gib=LIMIT_GIB), threads=1)
+        return run
+
+    large = run_with(40)
+    assert large.status == "failed"
+    assert large.memory_limit_mib == LIMIT_GIB * 1024
+    named = re.search(r"batch_size (\d+) would fit \(about [0-9.]+ GiB", large.error or "")
+    assert named is not None, large.error
+    assert run_with(int(named[1])).status == "ok"
