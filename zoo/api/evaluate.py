@@ -167,6 +167,8 @@ def evaluate(
     with suppress(OSError) if reused else nullcontext():  # a store that cannot be written can supply an evaluation
         key = evaluation.evaluation_id
         record_evaluation(source, key, evaluation_digest(source, key), reused=reused)
+    for line in source.finish():
+        messages.warn(line)
     validation = outside_validation(chosen, evaluation, source)
     return EvaluateResults(
         chosen, evaluation, validation, _per_image(source, evaluation, chosen), reused, messages.lines()

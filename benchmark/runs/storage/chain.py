@@ -142,15 +142,18 @@ def append(store: Store, make: Callable[[Chain], Registration | Outcome | None])
         return None
     folder.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(folder / ".lock"):
-        chain = read_chain(store)
-        entry = make(chain)
-        if entry is None:
-            return None
         for leftover in folder.glob(f"{PREFIX}*"):  # of a killed process: only the holder of the lock writes here
             leftover.unlink(missing_ok=True)
-        entry = entry.model_copy(update={"time": now(), "previous": chain.head})
-        data = canonical(entry.model_dump(mode="json"))
-        digest, position = hashlib.sha256(data).hexdigest(), _next_position(folder)
+        while True:
+            chain = read_chain(store)
+            entry = make(chain)
+            if entry is None:
+                return None
+            entry = entry.model_copy(update={"time": now(), "previous": chain.head})
+            data = canonical(entry.model_dump(mode="json"))
+            digest, position = hashlib.sha256(data).hexdigest(), _next_position(folder)
+            if store.take(f"{position:06d}-{digest}.json", data):
+                break
         with atomic_file(folder / f"{position:06d}-{digest}.json", mode=0o444) as part:
             part.write_bytes(data)
     return Link(position, digest, entry)

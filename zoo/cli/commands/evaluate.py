@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,7 +27,7 @@ def command(
     data: Annotated[
         str, typer.Option("--data", metavar="SOURCE", help="The other source: what --data of `zoo bench` accepts.")
     ],
-    store: StoreOption = Path("runs"),
+    store: StoreOption = "runs",
     part: Annotated[
         str, typer.Option("--part", metavar="NAME", help="The part to evaluate: all, train, val or test.")
     ] = "all",

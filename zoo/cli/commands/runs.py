@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from zoo.cli.options import JsonOption, StoreOption, out, print_json, say
 
 
-def command(store: StoreOption = Path("runs"), json: JsonOption = False) -> None:
+def command(store: StoreOption = "runs", json: JsonOption = False) -> None:
     """List the runs of a store."""
     from zoo.api.inputs import readable_runs, resolve_store
     from zoo.api.messages import Messages
