@@ -230,8 +230,8 @@ class RemoteStore(Store):
         known = max((int(layout) for layout in layouts if layout.isdecimal()), default=0)
         if known > LAYOUT:
             raise ConfigError(
-                f"--store {self._uri}: was written by a newer version of zoo (layout {known}, this one knows {LAYOUT}); "
-                "update zoo, or give another URI"
+                f"--store {self._uri}: was written by a newer version of zoo (layout {known}, this one knows "
+                f"{LAYOUT}); update zoo, or give another URI"
             )
         if not known and self._notes.numbers():
             raise ConfigError(

@@ -126,7 +126,7 @@ class Store:
         return False
 
     def take(self, name: str, content: bytes) -> bool:
-        """Whether an entry gets its place in the chain of registrations; of a remote store, another machine may have it.
+        """Whether an entry gets its place in the chain of registrations, which another machine may have taken.
 
         Args:
             name: The name of its file.
