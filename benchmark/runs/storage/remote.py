@@ -65,7 +65,7 @@ def open_store(where: str | Path) -> Store:
         Unreachable: The remote store cannot be reached.
     """
     if isinstance(where, str) and is_uri(where):
-        return RemoteStore(where.rstrip("/"))
+        return RemoteStore(where.rstrip("/") if where.partition("://")[2].strip("/") else where)
     if not isinstance(where, str) and is_flattened_uri(str(where)):
         raise ConfigError(f"--store {where}: is a path; give the URI as text, such as s3://BUCKET/FOLDER")
     return Store(Path(where))
@@ -348,12 +348,16 @@ class RemoteStore(Store):
 
     def _send(self, part: Part) -> bool:
         ours = commit_of(self.root, part)
-        number = self._numbers.get(part, 0)
+        data, paths = ours.data_name(part), part.files(self.root)
+        files = {f"{data}/{name}": path for name, path in paths.items()}
+        number, was_damaged = self._numbers.get(part, 0), part in self._damaged
         while True:
             if number:
                 self._numbers[part] = number
                 theirs = self._commits({part: number}).get(part)
                 if theirs == ours:
+                    if was_damaged:
+                        self._objects.write(files)
                     self._notes.write(part, number, ours)
                     return False
                 decision = "replace" if theirs is None else decide(part, theirs, ours)
@@ -364,9 +368,7 @@ class RemoteStore(Store):
                             self._refused[part] = self._refusal(part, theirs, ours)
                         return True
             self._mark_layout()
-            self._objects.write(
-                {f"{ours.data_name(part)}/{name}": path for name, path in part.files(self.root).items()}
-            )
+            self._objects.write(files)
             if self._objects.create(part.commit_name(number + 1), ours.content()):
                 self._numbers[part] = number + 1
                 self._damaged.pop(part, None)
