@@ -68,9 +68,16 @@ class MirrorNotes:
         records = {"run.json", "evaluation.json"} if part.is_folder else paths.keys()  # models may be fetched later
         return any(path.stat().st_mtime_ns > noted_at for name, path in paths.items() if name in records)
 
-    def remove(self, part: Part) -> None:
-        """Remove a part, which the remote store does not have any more, and its commit from the mirror."""
-        if part.is_folder:
+    def remove(self, part: Part, numbers: Mapping[Part, int]) -> None:
+        """Remove a part, which the remote store does not have any more, and its commit from the mirror.
+
+        Args:
+            part: The part. A content that is later than its commit stays, since it was never sent.
+            numbers: What `numbers` returned.
+        """
+        if self.is_changed(part, numbers):
+            pass
+        elif part.is_folder:
             shutil.rmtree(part.folder(self._root), ignore_errors=True)
         else:
             for path in part.files(self._root).values():

@@ -184,14 +184,12 @@ class RemoteStore(Store):
                 self._pull_locked()
                 return False
             self._numbers[part] = 1
-            self._place(part, 1, commit, {name: content})
-            return True
+            return True  # the caller writes it into the mirror; if it cannot, the next command fetches it
 
     def finish(self) -> tuple[str, ...]:
         """Send what was not sent, and say in a line each what remains, and what the remote store refused."""
-        with self._notes.lock():
-            for part in sorted(self._unsent):
-                self._try_to_send(part)
+        self._failed_at = -float("inf")
+        self._send_leftovers()
         lines = [self._refused.pop(part) for part in sorted(self._refused)]
         reasons = {part: reason for part, reason in self._unsent.items() if part.kind != "latest"}
         if reasons:
@@ -217,9 +215,13 @@ class RemoteStore(Store):
         self._check_layout(names)
         self._numbers, noted = latest_numbers(names), self._notes.numbers()
         for part in sorted(noted.keys() - self._numbers.keys()):  # removed from the remote store
-            self._notes.remove(part)
-        missing = [part for part, number in sorted(self._numbers.items()) if noted.get(part, 0) < number]
-        missing = [part for part in missing if not (part.files(self.root) and self._notes.is_changed(part, noted))]
+            self._notes.remove(part, noted)
+        present = {*parts_of(self.root)}
+        missing = [
+            part
+            for part, number in sorted(self._numbers.items())
+            if part not in present or (noted.get(part, 0) < number and not self._notes.is_changed(part, noted))
+        ]
         for start in range(0, len(missing), _AT_ONCE):
             self._fetch(missing[start : start + _AT_ONCE])
         self._listed_at = time.monotonic()

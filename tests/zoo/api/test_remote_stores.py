@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import zoo as package
+from benchmark.runs.execution.engines.engine import Ended, Work
 from benchmark.runs.execution.events import Event, Finished, Reused
+from benchmark.runs.execution.execute import execute_all
+from benchmark.runs.run import RunSpec
 from benchmark.runs.storage.remembered import remember_bench
 from benchmark.runs.storage.remote import RemoteStore, open_store
-from tests.support.records import KAGGLE
-from tests.support.remotes import BUCKET, local_s3, machines, new_uri
+from benchmark.runs.storage.store import Store
+from tests.support.records import KAGGLE, make_spec
+from tests.support.remotes import BUCKET, local_s3, machines, new_uri, remote_files
 from tests.support.stored import keep
 from tests.support.tiny import write_npz, write_protocol
 from tests.zoo.api.test_report import files
@@ -69,6 +73,49 @@ def test_a_benchmark_that_was_stopped_goes_on_from_another_machine(
     verified = package.verify(uri)
     assert verified.exit_code == 0, verified.checks
     assert verified.head == results.head
+
+
+class Elsewhere:
+    """An engine whose runs appear in the folder of the store, as tasks of SLURM or Ray store them."""
+
+    def __init__(self, work: Work) -> None:
+        self._folder = Store(work.store.root)
+        self._ended: list[Ended] = []
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._ended)
+
+    def submit(self, specs: Sequence[RunSpec]) -> list[RunSpec]:
+        for spec in specs:
+            run = keep(self._folder, spec.card, seed=spec.seed)
+            assert run.run_id == spec.run_id
+            self._ended.append(Ended(spec, run))
+        return []
+
+    def watch(self) -> list[Ended]:
+        ended, self._ended = self._ended[:1], self._ended[1:]
+        return ended
+
+    def cancel(self) -> None:
+        pass
+
+
+def test_the_driver_sends_a_run_of_any_engine_as_soon_as_it_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = new_uri()
+    store = machines(tmp_path, monkeypatch, uri)("a")
+    specs = [make_spec("attempt-5", seed=seed, dataset=KAGGLE) for seed in (0, 1)]
+    counts: list[int] = []
+
+    def count(event: Event) -> None:
+        if isinstance(event, Finished):
+            counts.append(sum(name.startswith("commits/runs/") for name in remote_files(uri)))
+
+    data: Any = None  # the engine opens none
+    execute_all(specs, data, store, engine=Elsewhere, on_event=count)
+    assert counts == [1, 2]
 
 
 def test_a_report_is_that_of_a_folder(stored: RemoteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

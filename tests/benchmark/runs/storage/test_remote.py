@@ -232,6 +232,23 @@ def test_what_was_removed_remotely_leaves_the_mirror_and_an_emptied_store_is_ref
     assert on("a").runs() == ([], [])
 
 
+def test_a_run_that_was_deleted_from_the_mirror_is_fetched_again(on: Machine) -> None:
+    store = on("a")
+    run = sent(store)
+    shutil.rmtree(store.folder(run.run_id))
+    assert [each.run_id for each in on("a").runs()[0]] == [run.run_id]
+
+
+def test_a_run_of_another_machine_is_fetched_when_it_is_claimed(on: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmark.runs.storage.remote.LISTED_FOR_S", 0.0)
+    second = on("b")
+    run = sent(on("a"))
+    assert second.get(run.run_id) is None
+    with second.claim(run.run_id) as is_mine:
+        assert is_mine
+        assert second.get(run.run_id) is not None
+
+
 def test_a_newer_layout_is_refused(on: Machine, uri: str) -> None:
     fsspec.filesystem("memory").pipe_file(remote_file(uri, "commits/store/layout.2.json"), b"{}")
     with pytest.raises(ConfigError, match=r"was written by a newer version of zoo \(layout 2"):
