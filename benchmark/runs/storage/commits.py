@@ -206,7 +206,7 @@ def decide(part: Part, theirs: Commit, ours: Commit) -> Decision:
     Args:
         part: The part.
         theirs: The latest commit of the remote store.
-        ours: The commit of what is about to be sent.
+        ours: The commit that is about to be written.
 
     Returns:
         `same` if the remote content stays because it is equal in what counts, `replace` if the new content replaces it,
