@@ -151,9 +151,13 @@ def parts_of(root: Path) -> list[Part]:
 
 
 def latest_numbers(names: list[str]) -> dict[Part, int]:
-    """The number of the latest commit of each part, from names relative to the folder of commits.
+    """The number of the latest commit of each part.
 
-    Names of other kinds are left out.
+    Args:
+        names: Names relative to the folder of commits; those of other kinds are left out.
+
+    Returns:
+        The highest number of each part.
     """
     numbers: dict[Part, int] = {}
     for name in names:

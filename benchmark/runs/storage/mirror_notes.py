@@ -45,7 +45,16 @@ class MirrorNotes:
         return latest_numbers([path.relative_to(self._commits).as_posix() for path in paths]).get(part)
 
     def write(self, part: Part, number: int, commit: Commit) -> None:
-        """Remember that the mirror has a commit, and forget the earlier ones of the part. Raises OSError."""
+        """Remember that the mirror has a commit, and forget the earlier ones of the part.
+
+        Args:
+            part: The part.
+            number: The number of its commit.
+            commit: The commit.
+
+        Raises:
+            OSError: The note cannot be written.
+        """
         path = self._path(part, number)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(path, sync=False) as file:
@@ -60,6 +69,9 @@ class MirrorNotes:
         Args:
             part: The part.
             numbers: What `numbers` returned.
+
+        Returns:
+            Whether it is later, or no commit is noted.
         """
         if part not in numbers:
             return True

@@ -386,5 +386,5 @@ class RemoteStore(Store):
             return f"{self._uri}: run {part.key} failed here ({ours.error}) and finished elsewhere, which counts"
         return (
             f"{self._uri}: run {part.key} was stored there with other figures ({difference(theirs, ours)}); the first "
-            "ones count, and these are left out (`zoo show` names the processor; another store has room for both)"
+            "ones count, and these are left out (`zoo show` names the processor; another store can have these)"
         )

@@ -126,11 +126,14 @@ class Store:
         return False
 
     def take(self, name: str, content: bytes) -> bool:
-        """Whether an entry gets its place in the chain of registrations, which another machine may have taken.
+        """Take the next place in the chain of registrations for an entry, which a folder leaves to the caller.
 
         Args:
             name: The name of its file.
             content: Its content.
+
+        Returns:
+            Whether the entry has the place; False if another machine has taken it.
         """
         return True
 
