@@ -15,7 +15,7 @@ DEFAULT_STORE = Path("runs")
 
 
 def bench_command(
-    cards: Sequence[str], spec: RunSpec, store: Path, *, keep_models: bool = False, seeds: int | None = None
+    cards: Sequence[str], spec: RunSpec, store: Path | str, *, keep_models: bool = False, seeds: int | None = None
 ) -> str:
     """Compose the `zoo bench` command that runs cards under the conditions of a run.
 
@@ -24,7 +24,7 @@ def bench_command(
     Args:
         cards: The names of the cards.
         spec: The run.
-        store: The folder of the store.
+        store: The folder of the store, or its URI.
         keep_models: Whether trained models are stored.
         seeds: The number of seeds; None for those of the protocol.
 
@@ -36,13 +36,13 @@ def bench_command(
     return shlex.join([*words, *store_option(store)])
 
 
-def curve_command(card: Sequence[str], spec: RunSpec, store: Path) -> str:
+def curve_command(card: Sequence[str], spec: RunSpec, store: Path | str) -> str:
     """Compose the `zoo curve` command that measures a card under the conditions of a run.
 
     Args:
         card: The name of the card, with the options that find it.
         spec: The run.
-        store: The folder of the store.
+        store: The folder of the store, or its URI.
 
     Returns:
         The command line, quoted for a shell.
@@ -60,9 +60,9 @@ def _conditions(spec: RunSpec) -> list[str]:
     return [*words, "--protocol", protocol.name if _is_built_in(spec) else f"{protocol.name}.yaml"]
 
 
-def store_option(store: Path) -> list[str]:
+def store_option(store: Path | str) -> list[str]:
     """The option that names a store; none for the default one."""
-    return [] if store == DEFAULT_STORE else ["--store", str(store)]
+    return [] if str(store) == str(DEFAULT_STORE) else ["--store", str(store)]
 
 
 def _is_built_in(spec: RunSpec) -> bool:

@@ -18,6 +18,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from benchmark.runs.storage.mirror import is_uri
+from benchmark.runs.storage.remote import open_store
 from benchmark.runs.storage.store import Store
 from reports.frames.scores import scores_table
 from reports.frames.tables import KEY, arrow_table, figures_table, key_of, runs_table, settings_table
@@ -185,6 +187,8 @@ def _open(store: str | Path, frame: Frame) -> Store:
         )
     if frame == "pandas" and importlib.util.find_spec("pandas") is None:
         raise ConfigError("pandas is not installed; `pip install 'zoo-bench[frames]'`, or use frame=\"arrow\"")
+    if is_uri(str(store)):
+        return open_store(str(store))
     root = Path(store).expanduser()
     if not root.exists():
         raise ConfigError(f"{root}: no such store; `zoo bench --all --store {root}` creates one")

@@ -270,7 +270,7 @@ def _findings(run: Run, store: Store) -> tuple[Finding, ...]:
         curves = history.curves()
     except ValueError as error:
         raise ConfigError(
-            f"--store {store.root}: history.csv of run {run.run_id} is damaged ({error}); delete its folder and "
+            f"--store {store.name}: history.csv of run {run.run_id} is damaged ({error}); delete its folder and "
             "run the card again"
         ) from error
     anew = findings(

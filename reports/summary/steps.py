@@ -69,10 +69,10 @@ def _of_missing(runs: Sequence[Run], missing: Unfinished, store: Store) -> Itera
     seeds = sorted({run.spec.seed for run in runs})
     count = None if seeds == sorted(spec.protocol.seeds) or seeds != list(range(len(seeds))) else len(seeds)
     selection = words_of_cards(store, missing.selection)
-    command = bench_command(selection, spec, store.root, keep_models=spec.protocol.keep_models, seeds=count)
+    command = bench_command(selection, spec, store.name, keep_models=spec.protocol.keep_models, seeds=count)
     yield NextStep("repeat the command, which reuses the runs that finished", command)
     if not missing.may_succeed:
-        yield NextStep("see why a run failed", _zoo("show", missing.causes[0][0].run_id, *store_option(store.root)))
+        yield NextStep("see why a run failed", _zoo("show", missing.causes[0][0].run_id, *store_option(store.name)))
 
 
 def _steps(
@@ -85,18 +85,18 @@ def _steps(
         yield _comparison(spec, store)
     elif others:
         pair = (best.card.name, others[0].card.name)
-        command = _zoo("compare", *pair, *_among(spec, pair, store), *store_option(store.root))
+        command = _zoo("compare", *pair, *_among(spec, pair, store), *store_option(store.name))
         yield NextStep("see in which figures the best two differ", command)
     is_probe = isinstance(tested.card.recipe, ProbeRecipe)  # the same for every seed
     leading = [*([] if is_probe else [best.card.name]), *similar][:_MOST_CARDS]
     if best.seeds < SEEDS and leading:
-        command = bench_command(words_of_cards(store, leading), spec, store.root, seeds=SEEDS)
+        command = bench_command(words_of_cards(store, leading), spec, store.name, seeds=SEEDS)
         yield NextStep("train with more seeds, to measure how much trainings vary", command)
     stored = next((run for run in tested.runs if any(map(store.has_model, folds_of(run)))), None)
     if stored is not None:
         yield NextStep("use the best card on new images", _prediction(stored, len(tested.runs), store))
     elif best.of > 1 or not best.card.is_baseline:
-        command = bench_command(words_of_cards(store, [best.card.name]), spec, store.root, keep_models=True)
+        command = bench_command(words_of_cards(store, [best.card.name]), spec, store.name, keep_models=True)
         yield NextStep("store the model of the best card, to use it on new images", command)
     yield from _rule(tested, store)
 
@@ -104,7 +104,7 @@ def _steps(
 def _of_curve(spec: RunSpec, best: BestCard, store: Store) -> Iterator[NextStep]:
     """A learning curve of the best card, if `zoo curve` accepts its conditions."""
     if not best.card.is_baseline and (spec.protocol.test_folds is None or spec.protocol.name == AUTO):
-        command = curve_command(words_of_cards(store, [best.card.name]), spec, store.root)
+        command = curve_command(words_of_cards(store, [best.card.name]), spec, store.name)
         yield NextStep("ask whether more images would help", command)
 
 
@@ -112,7 +112,7 @@ def _prediction(run: Run, seeds: int, store: Store) -> str:
     """The command that predicts with a run by the name of its card, with what makes the name mean this run alone."""
     spec = run.spec
     name = spec.card.name if seeds == 1 else f"{spec.card.name}:{spec.seed}"
-    return _zoo("predict", name, "FILES", *_among(spec, (spec.card.name,), store), *store_option(store.root))
+    return _zoo("predict", name, "FILES", *_among(spec, (spec.card.name,), store), *store_option(store.name))
 
 
 def _among(spec: RunSpec, names: Collection[str], store: Store) -> list[str]:
@@ -128,7 +128,7 @@ def _comparison(spec: RunSpec, store: Store) -> NextStep:
     if others:
         purpose = f"compare with the {plural(len(others), 'other card')} in the store"
         return NextStep(purpose, _report(spec, store))
-    return NextStep("compare with other cards", bench_command(["--all"], spec, store.root))
+    return NextStep("compare with other cards", bench_command(["--all"], spec, store.name))
 
 
 def _rule(tested: AnyResults, store: Store) -> Iterator[NextStep]:
@@ -142,7 +142,7 @@ def _rule(tested: AnyResults, store: Store) -> Iterator[NextStep]:
 
 def _report(spec: RunSpec, store: Store, *words: str) -> str:
     """The command that reports on runs like this one, first of all where the store has others on the same data."""
-    return _zoo("report", *words, *protocol_option(store, spec), *store_option(store.root))
+    return _zoo("report", *words, *protocol_option(store, spec), *store_option(store.name))
 
 
 def _zoo(*words: str) -> str:

@@ -110,7 +110,7 @@ class BenchResults:
         ]
         skipped = [f"skipped {skip.card.name}: {skip.reason}" for skip in self.skips]
         columns = ("card", "seed", "status", "test AUC", "diagnosis")
-        return html_table(f"Runs in {self.store.root}", columns, rows, (*skipped, *self.messages))
+        return html_table(f"Runs in {self.store.name}", columns, rows, (*skipped, *self.messages))
 
 
 @dataclass(frozen=True)
@@ -201,6 +201,8 @@ class BenchPlan:
             engine=self.engine,
             on_event=handle,
         )
+        for line in self.store.finish():
+            messages.warn(line)
         if self.dataset.known_as is not None:
             runs = declared(runs, self.dataset.known_as)
         return BenchResults(tuple(runs), self.plan.skips, self.store, messages.lines(), head_of(self.store))
@@ -244,7 +246,7 @@ class BenchPlan:
         registration = registration_before(self.plan, self.dataset, self.store, stored, self.claims)
         with suppress(OSError, Unreadable):  # the registration would have failed if it was needed
             if read_chain(self.store).problems:
-                where = self.store.root
+                where = self.store.name
                 messages.warn(f"{where}: its registrations were changed; `zoo verify {where}` lists what differs")
         return registration
 

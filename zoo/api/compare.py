@@ -241,7 +241,7 @@ def compare(
     if among == ANY:
         groups = _of_latest_bench(groups, names, source, messages)
     if not groups:
-        root = source.root
+        root = source.name
         raise ConfigError(f"--store {root}: contains no finished runs; `zoo bench --all --store {root}` creates them")
     if threshold_rule is not None:
         rule = ThresholdRule.parse(threshold_rule)
@@ -395,7 +395,7 @@ def _rankings(
         if ranking is not None:
             ranked.append(CardRanking(conditions(group[0].runs[0].spec), ranking, words, threshold))
     if not ranked:
-        raise ConfigError(f"--store {store.root}: contains no two cards with {by_group[0]} on the same test images")
+        raise ConfigError(f"--store {store.name}: contains no two cards with {by_group[0]} on the same test images")
     return tuple(ranked)
 
 
@@ -411,13 +411,13 @@ def _pairs(
     for name in names:
         if not any(_is(run, name) for group in groups for run in group):
             if any(_is(run, name) for run in runs):
-                raise ConfigError(f"--store {store.root}: {name} has no finished run")
+                raise ConfigError(f"--store {store.name}: {name} has no finished run")
             trials = readable_runs(store, Messages(), "search")
             raise unknown_run("card or run", name, store, [*runs, *trials], {run.spec.card.name for run in runs})
     common = [group for group in groups if all(any(_is(run, name) for run in group) for name in names)]
     if not common:
         _check_same_classes(names, groups, store)
-        raise ConfigError(f"--store {store.root}: {names[0]} and {names[1]} were not run on the same data and protocol")
+        raise ConfigError(f"--store {store.name}: {names[0]} and {names[1]} were not run on the same data and protocol")
     sides = [(_results_of(names[0], group, store), _results_of(names[1], group, store)) for group in common]
     if shared := {run.run_id for run in sides[0][0].runs} & {run.run_id for run in sides[0][1].runs}:
         raise ConfigError(f"{names[0]} and {names[1]} share the run {min(shared)}; give two that share none")
@@ -435,7 +435,7 @@ def _check_same_classes(names: Sequence[str], groups: Sequence[Sequence[Run]], s
     )
     if not {*first} & {*second}:
         raise ConfigError(
-            f"--store {store.root}: {names[0]} was run on the classes {', '.join(first[0])}, {names[1]} on "
+            f"--store {store.name}: {names[0]} was run on the classes {', '.join(first[0])}, {names[1]} on "
             f"{', '.join(second[0])}; only cards with the same classes can be compared"
         )
 

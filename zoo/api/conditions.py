@@ -38,15 +38,15 @@ def open_data(data: PathLike | Dataset, options: SourceOptions, store: Store, me
     remembered = None if isinstance(data, Dataset) else options_of(store, str(data))
     merged, supplied, replaced = _merged(options, remembered or SourceOptions())
     if supplied:
-        messages.note(f"{', '.join(supplied)}: as {store.root} remembers it of {data}; another value replaces it")
+        messages.note(f"{', '.join(supplied)}: as {store.name} remembers it of {data}; another value replaces it")
     if replaced:
-        messages.note(f"{', '.join(replaced)}: instead of the value that {store.root} remembers of {data}")
+        messages.note(f"{', '.join(replaced)}: instead of the value that {store.name} remembers of {data}")
     try:
         return resolve_data(data, merged.patients, merged.positive, merged.data_is, merged.hold_out)
     except (DataError, ConfigError) as error:
         if not supplied:
             raise
-        raise DataError(f"{error} ({', '.join(supplied)} as {store.root} remembers it of {data})") from error
+        raise DataError(f"{error} ({', '.join(supplied)} as {store.name} remembers it of {data})") from error
 
 
 def resolve_conditions(
@@ -71,7 +71,7 @@ def resolve_conditions(
     if protocol != AUTO:
         return resolve_protocol(protocol)
     if (remembered := auto_protocol_of(store, dataset.fingerprint)) is not None:
-        messages.note(f"protocol auto: as the store {store.root} remembers it for these images")
+        messages.note(f"protocol auto: as the store {store.name} remembers it for these images")
         return remembered
     return resolve_auto(dataset, machine_speed(lambda: messages.note("measuring the speed of this machine, once")))
 

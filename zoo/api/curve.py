@@ -161,7 +161,8 @@ class CurvePlan:
             on_event=on_event,
         )
         curve = training_size_curve(runs, self.store, self.metric)
-        return CurveResults(curve, tuple(runs), self.store, self.messages)
+        unsent = tuple(f"warning: {line}" for line in self.store.finish())
+        return CurveResults(curve, tuple(runs), self.store, (*self.messages, *unsent))
 
 
 def curve(

@@ -253,6 +253,8 @@ def results_of(run: Run, evaluation: Evaluation, store: Store, *, reused: bool, 
     with suppress(OSError) if reused else nullcontext():  # a store that cannot be written can supply an evaluation
         key = evaluation.evaluation_id
         record_evaluation(store, key, evaluation_digest(store, key), reused=reused)
+    for line in store.finish():
+        messages.warn(line)
     validation = outside_validation(run, evaluation, store)
     return EvaluateResults(run, evaluation, validation, _per_image(store, evaluation, run), reused, messages.lines())
 

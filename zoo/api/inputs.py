@@ -14,6 +14,7 @@ from benchmark.runs.protocol import Protocol, load_protocol
 from benchmark.runs.run import Run, Stage
 from benchmark.runs.storage import lookup
 from benchmark.runs.storage.remembered import declared_data
+from benchmark.runs.storage.remote import open_store
 from benchmark.runs.storage.store import Store
 from zoo.api.messages import Messages
 from zoo.config.arguments import PATH, one_of_types, optional_text, path, quoted, real, several, text, whole
@@ -104,8 +105,11 @@ def resolve_protocol(protocol: PathLike | Protocol) -> Protocol:
 
 
 def resolve_store(store: PathLike | Store) -> Store:
-    """`store` itself, or the store in that folder. Raises ConfigError."""
-    return store if isinstance(store, Store) else Store(path("store", store, "a folder or a Store"))
+    """`store` itself, or the store in that folder or at that URI. Raises ConfigError."""
+    if isinstance(store, Store):
+        return store
+    where = path("store", store, "a folder, a URI or a Store")
+    return open_store(store if isinstance(store, str) else where)
 
 
 def resolve_data(
@@ -239,7 +243,7 @@ def stored_runs(store: Store, messages: Messages, stage: Stage | None = None) ->
     runs = readable_runs(store, messages, stage)
     if not runs:
         raise ConfigError(
-            f"--store {store.root}: contains no runs; `zoo bench --all --store {store.root}` creates them"
+            f"--store {store.name}: contains no runs; `zoo bench --all --store {store.name}` creates them"
         )
     return runs
 

@@ -142,7 +142,9 @@ def labels(
     try:
         write_labels(target, conditions_of(dataset.fingerprint, conditions), recorded)
     except OSError as error:
-        messages.warn(f"{target.root}: cannot be written ({error.strerror or error}); `zoo report` will not list this")
+        messages.warn(f"{target.name}: cannot be written ({error.strerror or error}); `zoo report` will not list this")
+    for line in target.finish():
+        messages.warn(line)
     paths = () if out is None else _written(results, dataset, Path(out))
     return replace(results, paths=paths, messages=messages.lines())
 

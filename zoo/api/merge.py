@@ -37,7 +37,7 @@ class MergeResults:
     def to_dict(self) -> dict[str, Any]:
         """The document that `zoo runs merge --json` prints."""
         return {
-            "store": str(self.store.root),
+            "store": self.store.name,
             "copied": list(self.copied),
             "present": list(self.present),
             "evaluations": list(self.evaluations),
@@ -56,7 +56,7 @@ def merge(
     the same results is skipped; a finished one replaces a failed one.
 
     Args:
-        others: The folders of the other stores, or Stores.
+        others: The folders or URIs of the other stores, or Stores.
         store: The store that receives the runs; it is created if it does not exist.
         on_message: Called with each note.
 
@@ -72,12 +72,12 @@ def merge(
     target = resolve_store(store)
     sources = [resolve_store(other) for other in several("others", others, (*PATH, Store), "stores to merge")]
     if not sources:
-        raise ConfigError("no store was given; name the folders whose runs are to be copied")
+        raise ConfigError("no store was given; name those whose runs are to be copied")
     for source in sources:
         if not source.root.is_dir():
-            raise ConfigError(f"{source.root}: no such folder; give a store to copy from")
+            raise ConfigError(f"{source.name}: no such folder; give a store to copy from")
         if source.root.resolve() == target.root.resolve():
-            raise ConfigError(f"{source.root}: is --store itself; name other stores")
+            raise ConfigError(f"{source.name}: is --store itself; name other stores")
     plan = merging.plan_merge(target, sources)
     if plan.runs or plan.evaluations or plan.beside or plan.chains:
         merging.merge(target, plan)
@@ -85,9 +85,11 @@ def merge(
     for source, continues in plan.chains:
         if not continues:
             messages.note(
-                f"{source.root}: its registrations do not continue those of {target.root} and are stored apart; "
+                f"{source.name}: its registrations do not continue those of {target.name} and are stored apart; "
                 "`zoo verify` checks them, and reports count its runs as not registered"
             )
+    for line in target.finish():
+        messages.warn(line)
     return MergeResults(
         target,
         tuple(run.run_id for _, run in plan.runs),

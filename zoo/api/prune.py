@@ -11,6 +11,7 @@ from zoo.api.inputs import PathLike, readable_runs, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 
 _MIB = 1024**2
+from zoo.config.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class PruneResults:
             {"kind": each.kind, "path": str(each.path), "bytes": each.bytes, "about": each.about}
             for each in self.entries
         ]
-        return {"store": str(self.store.root), "removed": self.removed, "mib": self.mib, "entries": rows}
+        return {"store": self.store.name, "removed": self.removed, "mib": self.mib, "entries": rows}
 
 
 def prune(
@@ -67,11 +68,15 @@ def prune(
         What can be removed, or was.
 
     Raises:
-        ConfigError: The store cannot be read.
+        ConfigError: The store cannot be read, or it is no folder and `apply` is set.
         OSError: Something cannot be removed.
     """
     messages = Messages(on_message)
     source = resolve_store(store)
+    if apply and source.name != str(source.root):
+        raise ConfigError(
+            f"{source.name}: only a folder can be pruned; remove objects with the tools of the bucket, its commits first"
+        )
     listed = removable(source, readable_runs(source, messages))
     of_models = tuple(entry for entry in listed if entry.kind == "model")
     entries = tuple(entry for entry in listed if models or entry.kind != "model")

@@ -14,6 +14,7 @@ from benchmark.runs.run import Run
 from benchmark.runs.storage.chain import Chain, read_chain, read_chains_apart
 from benchmark.runs.storage.evaluations import evaluation_ids
 from benchmark.runs.storage.files import Damaged
+from benchmark.runs.storage.mirror import is_uri
 from benchmark.runs.storage.store import Store
 from benchmark.runs.storage.verification import (
     STAGES,
@@ -72,7 +73,7 @@ class VerifyResults:
     def to_dict(self) -> dict[str, Any]:
         """The document that `zoo verify --json` prints."""
         return {
-            "store": str(self.store.root),
+            "store": self.store.name,
             "exit_code": self.exit_code,
             "head": self.head,
             "entries": self.entries,
@@ -87,7 +88,7 @@ class VerifyResults:
         return [(check.state, check.about, check.text, check.right) for check in self.checks]
 
     def _repr_html_(self) -> str:
-        return html_table(f"Verification of {self.store.root}", _COLUMNS, self._rows(), self.messages)
+        return html_table(f"Verification of {self.store.name}", _COLUMNS, self._rows(), self.messages)
 
 
 def verify(
@@ -130,12 +131,12 @@ def verify(
     problems = [each for each in damaged if each.run is None or each.run.spec.stage in STAGES]
     if not (runs or problems or chain.count or damage or evaluation_ids(source)):
         raise ConfigError(
-            f"--store {source.root}: contains no runs; `zoo bench --all --store {source.root}` creates them"
+            f"--store {source.name}: contains no runs; `zoo bench --all --store {source.name}` creates them"
         )
     benches = [run for run in runs if run.spec.stage == "bench"]
     checks = [
         *damage,
-        *chain_checks(chain, expect, str(source.root)),
+        *chain_checks(chain, expect, source.name),
         *apart_checks(apart),
         *run_checks(source, runs, problems, chain, apart),
         *evaluation_checks(source, surveyed, chain),
@@ -152,6 +153,8 @@ def _opened(store: PathLike | Store) -> tuple[Store, list[Check]]:
         return resolve_store(store), []
     except Damaged as error:
         assert not isinstance(store, Store)  # it would be open
+        if is_uri(str(store)):
+            raise
         return Store(Path(store), check_mark=False), [Check("tampered", "store.json", str(error), "the file as saved")]
 
 

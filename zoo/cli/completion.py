@@ -14,6 +14,8 @@ from pathlib import Path
 
 import typer
 
+from benchmark.runs.storage.mirror import is_uri, mirror_folder
+
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -46,7 +48,8 @@ def _card_folders(ctx: typer.Context) -> list[Path]:
 
 def run_names(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """The cards and the ids of the runs in the store of `--store`, each with a description."""
-    runs = list(_runs(Path(ctx.params.get("store") or "runs")))
+    store = str(ctx.params.get("store") or "runs")
+    runs = list(_runs(mirror_folder(store) if is_uri(store) else Path(store)))
     counts = Counter(card for _, card, _ in runs)
     descriptions = {card: "1 run" if count == 1 else f"{count} runs" for card, count in counts.items()}
     descriptions |= {run_id: f"{card} seed {seed}" for run_id, card, seed in runs}

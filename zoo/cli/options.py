@@ -113,7 +113,12 @@ ClaimsOption = Annotated[
     ),
 ]
 StoreOption = Annotated[
-    Path, typer.Option("--store", metavar="DIR", help="The store: the folder that contains the runs.")
+    str,
+    typer.Option(
+        "--store",
+        metavar="DIR_OR_URI",
+        help="The store: the folder that contains the runs, or a URI such as s3://BUCKET/FOLDER.",
+    ),
 ]
 RunArgument = Annotated[
     str,

@@ -164,7 +164,7 @@ def command_that_keeps(run: Run, store: Store) -> str:
     """
     spec = run.spec
     seeds = None if spec.seed in spec.protocol.seeds else spec.seed + 1
-    return bench_command(words_of_cards(store, [spec.card.name]), spec, store.root, keep_models=True, seeds=seeds)
+    return bench_command(words_of_cards(store, [spec.card.name]), spec, store.name, keep_models=True, seeds=seeds)
 
 
 def _spread(count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -84,6 +84,8 @@ def execute_all(
                     postponed.append(spec)
                     on_event(Postponed(spec, run.error))
                     continue
+                if not ended.is_reused and store.send(run.run_id):
+                    run = store.get(run.run_id) or run  # another machine's, which came first
                 done[spec.run_id] = run
                 on_event(Reused(spec, run) if ended.is_reused else Finished(spec, run))
     finally:

@@ -237,6 +237,9 @@ def append(store: Store, make: Callable[[Chain], Registration | Outcome | None])
                 return None
             entry = entry.model_copy(update={"time": now(), "previous": chain.head})
             data = canonical(entry.model_dump(mode="json"))
+            name = f"{last + 1:06d}-{hashlib.sha256(data).hexdigest()}.json"
+            if not store.take(name, data):
+                continue
             if _fix(folder, last + 1, data):
                 _complete(folder)
                 return Link(last + 1, hashlib.sha256(data).hexdigest(), entry)

@@ -145,6 +145,8 @@ def save_evaluation(
         write_predictions(building / PREDICTIONS, [(scores, names)], further)
         record = evaluation.model_copy(update={"files": {PREDICTIONS: digest_of(building / PREDICTIONS)}})
         (building / RECORD).write_text(record.model_dump_json(indent=1), encoding="utf-8")
+    if store.send(f"{EVALUATIONS}/{record.evaluation_id}"):
+        return read_evaluation(store, record.evaluation_id)
     return record
 
 

@@ -71,6 +71,7 @@ def write_labels(store: Store, conditions: str, labels: RecordedLabels) -> None:
     path = _path(store, conditions)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, labels.model_dump_json(indent=1))
+    store.send(path.relative_to(store.root).as_posix())
 
 
 def _path(store: Store, conditions: str) -> Path:

@@ -53,7 +53,7 @@ class Conditions:
         if runs and not selected:
             wanted = [f"--data {self.data}"] * (self.data is not None)
             wanted += [f"--protocol {self.protocol}"] * (self.protocol is not None)
-            raise ConfigError(f"{' '.join(wanted)}: --store {store.root} has runs on {data_and_protocols(runs)}")
+            raise ConfigError(f"{' '.join(wanted)}: --store {store.name} has runs on {data_and_protocols(runs)}")
         return selected
 
 
@@ -156,7 +156,7 @@ def _matches(
         warn(problem.line)
     if not runs:
         raise ConfigError(
-            f"--store {store.root}: contains no runs; `zoo bench --all --store {store.root}` creates them"
+            f"--store {store.name}: contains no runs; `zoo bench --all --store {store.name}` creates them"
         )
     if not matches:
         cards = {run.spec.card.name for run in runs}
@@ -185,7 +185,7 @@ def unknown_run(kind: str, name: str, store: Store, runs: Iterable[Run], known: 
         return ConfigError(trials_only(name, store, trials))
     benched = {run.spec.card.name for run in runs if run.spec.stage == "bench"}
     if card not in benched and card in _loadable_cards():
-        root = store.root
+        root = store.name
         return ConfigError(f"--store {root}: contains no run of {card}; `zoo bench {card} --store {root}` creates one")
     return unknown(kind, name, known)
 
@@ -203,7 +203,7 @@ def trials_only(name: str, store: Store, trials: Sequence[Run]) -> str:
     """
     of_search = "a trial" if len(trials) == 1 else f"{len(trials)} trials"
     return (
-        f"--store {store.root}: {name} is {of_search} of a search, scored on validation alone; bench the card for test "
+        f"--store {store.name}: {name} is {of_search} of a search, scored on validation alone; bench the card for test "
         f"scores; `zoo show {trials[0].run_id}` shows {'it' if len(trials) == 1 else 'the first'}"
     )
 

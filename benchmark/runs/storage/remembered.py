@@ -164,6 +164,7 @@ def remember_bench(
         ),
     )
     write_text(store.root / _FILE, json.dumps(content.model_dump(mode="json"), indent=1))
+    store.send(_FILE)
 
 
 def _replaces(request: BenchRequest, earlier: BenchRequest, store: Store) -> bool:

@@ -67,6 +67,7 @@ def write_shortcuts(store: Store, dataset: str, split: str, size: int, shortcuts
     path = _path(store, dataset, split, size)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, shortcuts.model_dump_json())
+    store.send(path.relative_to(store.root).as_posix())
 
 
 def _path(store: Store, dataset: str, split: str, size: int) -> Path:

@@ -111,6 +111,38 @@ class Store:
                 f"{STORE_VERSION}); update zoo, or give another folder"
             )
 
+    @property
+    def name(self) -> str:
+        """What commands and messages call the store: its folder, or the URI of which the folder is a mirror."""
+        return str(self.root)
+
+    def send(self, path: str) -> bool:
+        """Send a complete part to where others see it, which a folder needs not.
+
+        Args:
+            path: The part, relative to the store: a run id, or a file beside the runs.
+
+        Returns:
+            Whether the content of another machine has taken its place.
+        """
+        return False
+
+    def take(self, name: str, content: bytes) -> bool:
+        """Take the next place in the chain of registrations for an entry, which a folder leaves to the caller.
+
+        Args:
+            name: The name of its file.
+            content: Its content.
+
+        Returns:
+            Whether the entry has the place; False if another machine has taken it.
+        """
+        return True
+
+    def finish(self) -> tuple[str, ...]:
+        """Send what was not sent; a line for each thing that remains. A folder has none."""
+        return ()
+
     def runs(self, stage: Stage | None = None) -> tuple[list[Run], list[str]]:
         """List the runs.
 

@@ -38,7 +38,7 @@ def comparison_tables(report: Report) -> RenderableType:
     return Group(*parts)
 
 
-def answers(report: Report, store: Path, options: Sequence[str] = ()) -> RenderableType:
+def answers(report: Report, store: Path | str, options: Sequence[str] = ()) -> RenderableType:
     """The summary of each section, each with the command that writes the whole report on the store.
 
     Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -55,7 +54,7 @@ def command(
             "--seeds", min=1, max=1000, help="Run seeds 0 to N-1. Default: the seeds of the protocol.", metavar="N"
         ),
     ] = None,
-    store: StoreOption = Path("runs"),
+    store: StoreOption = "runs",
     jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Number of simultaneous runs.")] = 1,
     keep_models: Annotated[
         bool,
@@ -148,7 +147,7 @@ def command(
         results = planned.run(on_event=on_event, on_message=partial(console.print, markup=False, soft_wrap=True))
     out().print(comparison_tables(results.report))
     options = protocol_option(results.store, results.runs[0].spec) if results.runs else []
-    out().print(answers(results.report, results.store.root, options))
+    out().print(answers(results.report, results.store.name, options))
     if results.head is not None:
         say(registered_line(results.head))
     if results.failed:

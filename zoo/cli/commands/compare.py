@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,7 +19,7 @@ def command(
             autocompletion=run_names,
         ),
     ] = None,
-    store: StoreOption = Path("runs"),
+    store: StoreOption = "runs",
     data: RunDataOption = None,
     protocol: RunProtocolOption = None,
     metric: Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -57,7 +56,7 @@ def command(
     ] = None,
     data: DataOption = "phantom",
     protocol: ProtocolOption = None,
-    store: StoreOption = Path("runs"),
+    store: StoreOption = "runs",
     jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Number of simultaneous runs.")] = 1,
     run_timeout: RunTimeoutOption = "24h",
     run_memory: RunMemoryOption = None,
@@ -119,6 +118,8 @@ def command(
     expected = planned.expected_time
     with watching(err(), planned.plan, planned.dataset, expected=expected, splits=[planned.split]) as on_event:
         results = planned.run(on_event=on_event)
+    for line in results.messages[len(planned.messages) :]:
+        say(line)
     if results.curve is None:
         raise ConfigError(f"every run of the curve failed: {results.runs[0].error}")
     if json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -44,7 +43,7 @@ def command(
             help="The other source: what --data of `zoo bench` accepts; may be repeated.",
         ),
     ],
-    store: StoreOption = Path("runs"),
+    store: StoreOption = "runs",
     part: Annotated[
         str, typer.Option("--part", metavar="NAME", help="The part to evaluate: all, train, val or test.")
     ] = "all",

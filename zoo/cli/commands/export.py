@@ -21,7 +21,7 @@ from zoo.cli.options import (
 
 def command(
     name: RunArgument,
-    store: StoreOption = Path("runs"),
+    store: StoreOption = "runs",
     data: RunDataOption = None,
     protocol: RunProtocolOption = None,
     threshold_rule: ThresholdRuleOption = None,

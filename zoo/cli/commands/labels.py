@@ -26,7 +26,7 @@ _MOST = 40
 def command(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help=f"{source_descriptions()}.")] = "phantom",
     protocol: ProtocolOption = None,
-    store: StoreOption = Path("runs"),
+    store: StoreOption = "runs",
     patients: PatientsOption = None,
     positive: PositiveOption = None,
     hold_out: HoldOutOption = None,

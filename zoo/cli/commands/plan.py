@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -82,7 +81,7 @@ def command(
             help="A guaranteed sensitivity: how many positive validation images it takes: 0.95@0.95.",
         ),
     ] = None,
-    store: StoreOption = Path("runs"),
+    store: StoreOption = "runs",
     cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:

@@ -26,7 +26,7 @@ from zoo.cli.options import (
 def command(
     name: RunArgument,
     paths: Annotated[list[Path], typer.Argument(metavar="IMAGE|FOLDER", help="Images, or folders of images.")],
-    store: StoreOption = Path("runs"),
+    store: StoreOption = "runs",
     data: RunDataOption = None,
     protocol: RunProtocolOption = None,
     threshold_rule: ThresholdRuleOption = None,

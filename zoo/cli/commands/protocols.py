@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -35,7 +34,7 @@ def command(
     patients: PatientsOption = None,
     positive: PositiveOption = None,
     hold_out: HoldOutOption = None,
-    store: StoreOption = Path("runs"),
+    store: StoreOption = "runs",
     json: JsonOption = False,
 ) -> None:
     """List the protocols, or print each field of one with its value and its meaning. With --data, show what auto

@@ -23,7 +23,7 @@ from zoo.cli.options import (
 
 
 def command(
-    store: StoreOption = Path("runs"),
+    store: StoreOption = "runs",
     out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for the report.")] = Path("."),
     formats: Annotated[
         list[str] | None,

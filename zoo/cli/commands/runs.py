@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +13,7 @@ app = typer.Typer(invoke_without_command=True)
 
 
 @app.callback()
-def _list(context: typer.Context, store: StoreOption = Path("runs"), json: JsonOption = False) -> None:
+def _list(context: typer.Context, store: StoreOption = "runs", json: JsonOption = False) -> None:
     """List the runs of a store."""
     if context.invoked_subcommand is not None:
         if any((source := context.get_parameter_source(name)) and source.name == "COMMANDLINE" for name in _OWN):
@@ -39,8 +38,8 @@ _OWN = ("store", "json")
 
 @app.command("merge")
 def _merge(
-    others: Annotated[list[Path], typer.Argument(metavar="OTHER", help="The stores whose runs are copied.")],
-    store: StoreOption = Path("runs"),
+    others: Annotated[list[str], typer.Argument(metavar="OTHER", help="The stores whose runs are copied.")],
+    store: StoreOption = "runs",
     json: JsonOption = False,
 ) -> None:
     """Copy the runs of other stores into one: all of them, or none."""
@@ -59,7 +58,7 @@ def _merge(
 
 @app.command("prune")
 def _prune(
-    store: StoreOption = Path("runs"),
+    store: StoreOption = "runs",
     yes: Annotated[bool, typer.Option("--yes", help="Remove what is listed. Default: only list it.")] = False,
     models: Annotated[
         bool, typer.Option("--models", help="Stored models too; figures remain, predict and export need a model.")

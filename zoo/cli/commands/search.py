@@ -59,7 +59,7 @@ def command(
     ] = None,
     data: DataOption = "phantom",
     protocol: ProtocolOption = None,
-    store: StoreOption = Path("runs"),
+    store: StoreOption = "runs",
     out_dir: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="The folder for the winning card and the search report.")
     ] = Path("search"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,7 +19,7 @@ from zoo.cli.options import (
 
 def command(
     name: RunArgument,
-    store: StoreOption = Path("runs"),
+    store: StoreOption = "runs",
     data: RunDataOption = None,
     protocol: RunProtocolOption = None,
     threshold_rule: ThresholdRuleOption = None,

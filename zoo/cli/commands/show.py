@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from zoo.cli.options import JsonOption, RunArgument, RunDataOption, RunProtocolOption, StoreOption, out, print_json, say
 
 
 def command(
     name: RunArgument,
-    store: StoreOption = Path("runs"),
+    store: StoreOption = "runs",
     data: RunDataOption = None,
     protocol: RunProtocolOption = None,
     json: JsonOption = False,

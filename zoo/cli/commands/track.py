@@ -18,7 +18,7 @@ app = typer.Typer()
 
 @app.command("tensorboard")
 def _tensorboard(
-    store: StoreOption = Path("runs"),
+    store: StoreOption = "runs",
     out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for the logs.")] = Path("logs"),
 ) -> None:
     """Write TensorBoard logs, one folder per run; `tensorboard --logdir DIR` shows them."""
@@ -32,7 +32,7 @@ def _tensorboard(
 
 @app.command("mlflow")
 def _mlflow(
-    store: StoreOption = Path("runs"),
+    store: StoreOption = "runs",
     uri: Annotated[
         str | None,
         typer.Option("--uri", metavar="URI", help="Tracking URI, such as sqlite:///mlflow.db. Default: set by MLflow."),
@@ -56,7 +56,7 @@ def _mlflow(
     out().print(f"experiment {experiment}: {counts}", markup=False, soft_wrap=True)
 
 
-def _runs(store: Path) -> tuple[Store, list[Run]]:
+def _runs(store: str) -> tuple[Store, list[Run]]:
     from zoo.api.inputs import resolve_store, stored_runs
     from zoo.api.messages import Messages
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,8 +11,8 @@ from zoo.cli.options import CardsOption, ClaimsOption, JsonOption, out, print_js
 
 def command(
     store: Annotated[
-        Path, typer.Argument(metavar="STORE", help="The store: the folder that contains the runs.")
-    ] = Path("runs"),
+        str, typer.Argument(metavar="STORE", help="The store: the folder that contains the runs, or its URI.")
+    ] = "runs",
     claims: ClaimsOption = None,
     expect: Annotated[
         str | None,

@@ -1,0 +1,181 @@
+"""Files at a URI, through fsspec: listing, reading, writing, and creation of which only the first succeeds.
+
+Each file system of fsspec raises errors of its own kinds. Here they become one line that says what would be right.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmark.runs.storage.files import Damaged, Unreadable, one_line
+from zoo.config.errors import ConfigError
+
+_REFUSED = {
+    "file": "is a folder of this machine; give its path, without file://",
+    "local": "is a folder of this machine; give its path, without local://",
+    "http": "cannot be written; give a folder, or a URI such as s3://BUCKET/FOLDER",
+    "https": "cannot be written; give a folder, or a URI such as s3://BUCKET/FOLDER",
+}
+_PACKAGES = {"gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}
+
+
+class Unreachable(Unreadable):
+    """A remote store cannot be reached or refuses access; nothing is known about its files."""
+
+
+class ObjectStorage:
+    """The files below a URI. Names are relative to it."""
+
+    def __init__(self, uri: str) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            uri: A URI of fsspec, which takes credentials and the server from the environment and its configuration.
+
+        Raises:
+            ConfigError: The URI cannot be used, or a package is missing.
+        """
+        scheme, _, place = uri.partition("://")
+        if scheme in _REFUSED:
+            raise ConfigError(f"--store {uri}: {_REFUSED[scheme]}")
+        if not place.strip("/"):
+            raise ConfigError(f"--store {uri}: names no bucket; give {scheme}://BUCKET/FOLDER")
+        self.uri = uri
+        try:
+            from fsspec.core import url_to_fs
+
+            self._files: Any
+            self._files, root = url_to_fs(uri)
+        except ImportError as error:
+            package = f"pip install {_PACKAGES[scheme]}" if scheme in _PACKAGES else "pip install 'zoo-bench[remote]'"
+            raise ConfigError(f"--store {uri}: a package is missing ({one_line(error)}): {package}") from error
+        except Exception as error:  # of the file system's own kinds
+            right = "give a folder, or a URI that fsspec knows, such as s3://BUCKET/FOLDER"
+            raise ConfigError(f"--store {uri}: {one_line(error)}; {right}") from error
+        self._root = str(root).rstrip("/")
+
+    def names(self, folder: str) -> list[str]:
+        """List the files below a folder, however deep, with as few requests as the file system allows.
+
+        Args:
+            folder: The folder.
+
+        Returns:
+            Names relative to the folder; none if it does not exist.
+
+        Raises:
+            Unreachable: It cannot be listed.
+        """
+        prefix = self._path(folder)
+        with self._in_words():
+            self._files.invalidate_cache()
+            listed = self._files.find(prefix)
+        return [str(path)[len(prefix) + 1 :] for path in listed]
+
+    def read(self, names: Iterable[str]) -> dict[str, bytes | None]:
+        """Read files, several at once where the file system can.
+
+        Args:
+            names: The files.
+
+        Returns:
+            The content of each; None for a file that does not exist.
+
+        Raises:
+            Unreachable: A file cannot be read.
+        """
+        paths = {self._path(name): name for name in names}
+        if not paths:
+            return {}
+        with self._in_words():
+            contents = self._files.cat(list(paths), on_error="return")
+            for content in contents.values():
+                if isinstance(content, Exception) and not isinstance(content, FileNotFoundError):
+                    raise content
+        return {
+            name: None if isinstance(contents.get(path, b""), Exception) else contents.get(path)
+            for path, name in paths.items()
+        }
+
+    def fetch(self, name: str, target: Path) -> None:
+        """Copy a file, of any size, to a path.
+
+        Args:
+            name: The file.
+            target: The path.
+
+        Raises:
+            Damaged: The file does not exist.
+            Unreachable: It cannot be read.
+            OSError: The path cannot be written.
+        """
+        with self._in_words():
+            try:
+                self._files.get_file(self._path(name), str(target))
+            except FileNotFoundError as error:
+                raise Damaged(f"{self.uri}/{name}: is missing") from error
+
+    def write(self, files: Mapping[str, Path]) -> None:
+        """Copy local files, several at once where the file system can; files of these names are replaced.
+
+        Args:
+            files: The local path of each name.
+
+        Raises:
+            Unreachable: A file cannot be written.
+        """
+        with self._in_words():
+            self._files.put([str(path) for path in files.values()], [self._path(name) for name in files])
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Create a file, whole or not at all, if none has its name.
+
+        Of several processes that create it at once, one succeeds where the file system can exclude the others, as
+        S3 and Google Cloud Storage can. Elsewhere the check comes just before.
+
+        Args:
+            name: The file.
+            content: Its content.
+
+        Returns:
+            Whether it was created; False if one of that name exists.
+
+        Raises:
+            Unreachable: It cannot be written.
+        """
+        path = self._path(name)
+        with self._in_words():
+            try:
+                self._files.pipe_file(path, content, mode="create")
+            except FileExistsError:
+                return False
+            except OSError as error:
+                if error.errno not in (errno.ENOSYS, errno.ENOTSUP):
+                    raise
+                if self._files.exists(path):
+                    return False
+                self._files.pipe_file(path, content)
+        return True
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """Turn every error into one line."""
+        try:
+            yield
+        except ConfigError:
+            raise
+        except FileNotFoundError as error:
+            remedy = "create the bucket first, or correct the URI"
+            raise Unreachable(f"--store {self.uri}: {one_line(error)}; {remedy}") from error
+        except PermissionError as error:
+            remedy = "the credentials are those of the environment (AWS_PROFILE, AWS_ACCESS_KEY_ID) or ~/.config/fsspec"
+            raise Unreachable(f"--store {self.uri}: access is refused ({one_line(error)}); {remedy}") from error
+        except Exception as error:  # each file system of fsspec raises errors of its own kinds
+            raise Unreachable(f"--store {self.uri}: cannot be reached: {one_line(error)}") from error
