@@ -78,7 +78,9 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     for name, each in subjects.items():
         rate = len(images) / statistics.median(durations[name])
-        print(f"| {name} | {rate:.1f} | {each.parameters:,} | {each.features:,} | {each.cuts} | {each.difference:.1g} |")
+        print(
+            f"| {name} | {rate:.1f} | {each.parameters:,} | {each.features:,} | {each.cuts} | {each.difference:.1g} |"
+        )
 
 
 def subject(name: str, images: np.ndarray) -> Subject:

@@ -37,7 +37,17 @@ def main() -> None:
     parsed = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="zoo-engines-") as text:
         folder = Path(text)
-        bench = [sys.executable, "-m", "zoo", "bench", parsed.card, "--data", parsed.data, "--protocol", parsed.protocol]
+        bench = [
+            sys.executable,
+            "-m",
+            "zoo",
+            "bench",
+            parsed.card,
+            "--data",
+            parsed.data,
+            "--protocol",
+            parsed.protocol,
+        ]
         os.environ["ZOO_CACHE_DIR"] = str(folder / "cache")
         measure([*bench, "--seeds", "1", "--cores", "1"], folder / "warm-up")
         bench += ["--seeds", str(parsed.seeds), "--cores", "1"]

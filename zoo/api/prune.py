@@ -9,9 +9,9 @@ from benchmark.runs.storage.pruning import Removable, removable, remove
 from benchmark.runs.storage.store import Store
 from zoo.api.inputs import PathLike, readable_runs, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
+from zoo.config.errors import ConfigError
 
 _MIB = 1024**2
-from zoo.config.errors import ConfigError
 
 
 @dataclass(frozen=True)
