@@ -29,6 +29,7 @@ from zoo.api.bench import BenchPlan, BenchResults, OnEvent
 from zoo.api.conditions import check_protocol, open_data, resolve_conditions
 from zoo.api.data_messages import report_data
 from zoo.api.engines import LOCAL, EngineChoice, resolve_engine
+from zoo.api.ensembles import refuse_ensemble
 from zoo.api.inputs import (
     CardLike,
     PathLike,
@@ -341,6 +342,7 @@ def plan_search(
     files = [Path(card)] if not isinstance(card, ModelCard) and is_file(card) else []
     searched = [*folders, folder] if contains_cards(folder) else folders
     (base,) = resolve_cards([card], searched, messages)
+    refuse_ensemble(base, "search")
     known = known_cards(searched, Messages(), files)
     if known.get(base.name) != base:
         raise ConfigError(
