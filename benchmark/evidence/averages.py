@@ -12,6 +12,7 @@ from benchmark.evidence.scores import CLIP, MulticlassValidationScores, Validati
 
 Floats = npt.NDArray[np.float64]
 Average = Literal["probabilities", "logits"]
+_EQUAL = 1e-12  # nats; losses that differ by less differ by rounding
 
 
 def mean_scores(scores: Sequence[Floats], weights: Sequence[float], average: Average) -> Floats:
@@ -67,9 +68,9 @@ def choose_members(
         for index in range(len(scores)):
             tried = [count + (place == index) for place, count in enumerate(counts)]
             losses.append(cross_entropy(labels, mean_scores(values, tried, average)))
-        chosen = int(np.argmin(losses))
+        chosen = next(index for index, loss in enumerate(losses) if loss <= min(losses) + _EQUAL)
         counts[chosen] += 1
-        if losses[chosen] < best_loss:
+        if losses[chosen] < best_loss - _EQUAL:
             best, best_loss = tuple(counts), losses[chosen]
     return best
 

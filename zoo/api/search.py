@@ -229,7 +229,7 @@ def search(
     Args:
         card: The card to tune: a name, the path of a YAML file or a ModelCard that `load_cards` returned.
         space: A built-in search space, a YAML file or a SearchSpace; None takes the first that fits the card.
-        tuner: `random`, `bayesian`, `hyperband` or `grid`; None takes the tuner of the space.
+        tuner: `random`, `bayesian`, `hyperband`, `grid` or `optuna`; None takes the tuner of the space.
         trials: Number of trials; None takes the number of the space.
         executions: Runs per trial, with different seeds; None takes the number of the space.
         data: As in `bench`.
@@ -256,7 +256,7 @@ def search(
         The trials, the winning card and its runs.
 
     Raises:
-        ConfigError: As `bench`; or the space does not fit the card, or KerasTuner is not installed.
+        ConfigError: As `bench`; or the space does not fit the card, or the package of the tuner is not installed.
         DataError: As `bench`.
         OSError: The store or `out` cannot be written.
     """
@@ -372,8 +372,7 @@ def plan_search(
     plan = make_plan([base], conditions, dataset)
     if not plan.specs:
         raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
-    if find_spec("keras_tuner") is None:  # report it before the search starts
-        raise ConfigError("zoo search needs keras_tuner; pip install 'zoo-bench[search]'")
+    _check_tuner(space.tuner)
     applying_claims(claims, [base], dataset, folders)  # reports a wrong file before the search starts
     folder.mkdir(parents=True, exist_ok=True)
     return SearchPlan(
@@ -392,6 +391,15 @@ def plan_search(
         claims=claims,
         engine=where,
     )
+
+
+def _check_tuner(tuner: str) -> None:
+    """Report a missing package before the search starts. Raises ConfigError."""
+    if tuner == "optuna":
+        if find_spec("optuna") is None:
+            raise ConfigError("tuner optuna: needs the package optuna; pip install 'zoo-bench[optuna]'")
+    elif find_spec("keras_tuner") is None:
+        raise ConfigError("zoo search needs keras_tuner; pip install 'zoo-bench[search]'")
 
 
 def _at_once(where: EngineChoice, space: SearchSpace, jobs: int) -> int:
