@@ -66,7 +66,7 @@ def make_plan(
             raise DataError(problem)
         folds = [(count, index) for index in range(count)]
     cards = tuple(cards)
-    drawn = [(seed, fold) for seed in (protocol.seeds if seeds is None else seeds) for fold in folds]
+    repetitions = [(seed, fold) for seed in (protocol.seeds if seeds is None else seeds) for fold in folds]
     planned: dict[str, list[RunSpec]] = {}
     reasons: dict[str, str] = {}
     for card in sorted(cards, key=lambda card: bool(card.members)):  # members before ensembles
@@ -75,10 +75,10 @@ def make_plan(
             reasons[card.name] = reason
             continue
         ids = [[spec.run_id for spec in planned[name]] for name in card.members]
-        members: list[tuple[str, ...]] = list(zip(*ids, strict=True)) if ids else [()] * len(drawn)
+        members: list[tuple[str, ...]] = list(zip(*ids, strict=True)) if ids else [()] * len(repetitions)
         planned[card.name] = [
             RunSpec(card=card, protocol=protocol, dataset=facts, seed=seed, fold=fold, members=of)
-            for (seed, fold), of in zip(drawn, members, strict=True)
+            for (seed, fold), of in zip(repetitions, members, strict=True)
         ]
     return Plan(
         tuple(spec for card in cards for spec in planned.get(card.name, ())),

@@ -386,9 +386,9 @@ def _inherit(name: str, raw: Mapping[str, tuple[Path, dict[str, Any]]], children
     inherited = base.pop("recipe", None)
     if (
         inherited is not None
-        and (kept := _inherited_recipe(inherited, data.get("recipe"), "model" in base)) is not None
+        and (rest := _inherited_recipe(inherited, data.get("recipe"), "model" in base)) is not None
     ):
-        base["recipe"] = kept
+        base["recipe"] = rest
     return merge(base, data)
 
 
@@ -403,9 +403,12 @@ def _inherited_recipe(inherited: Any, stated: Any, of_model: bool) -> Any:
     Returns:
         The recipe without keys that the card's kind of recipe lacks; None if none is left.
     """
-    if not isinstance(inherited, Mapping) or not isinstance(stated, Mapping):
-        return None if isinstance(inherited, Mapping) and is_average(inherited) and not of_model else inherited
-    if is_average(inherited) if not of_model else is_average(stated) and not is_average(inherited):
+    if not isinstance(inherited, Mapping):
+        return inherited
+    stated = stated if isinstance(stated, Mapping) else {}
+    begins_ensemble = is_average(stated) and not is_average(inherited)
+    ends_ensemble = is_average(inherited) and not of_model
+    if begins_ensemble or ends_ensemble:
         return None
     if is_probe(stated) and not is_probe(inherited):
         return {key: value for key, value in inherited.items() if key in ProbeRecipe.model_fields}

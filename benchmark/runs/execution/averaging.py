@@ -42,7 +42,16 @@ class Averaged:
     choice: Choice
 
     def costs(self, seconds: float, stages: dict[str, float], peak_memory_mib: float) -> Costs:
-        """The costs of averaging, with the parameters and the time per image of all members that count."""
+        """Return the costs of averaging, with the parameters and the time per image of all members that count.
+
+        Args:
+            seconds: Seconds of the whole run.
+            stages: Seconds by stage.
+            peak_memory_mib: Peak memory of the process in MiB.
+
+        Returns:
+            The costs; without a time per image if a member has none.
+        """
         used = [run.costs for run, member in zip(self.runs, self.members, strict=True) if member.weight and run.costs]
         times = [each.inference_ms_per_image for each in used]
         known = [each for each in times if each is not None]

@@ -10,10 +10,7 @@ from zoo.models.registry import Unfrozen, get_builder
 
 
 def reusable_run(store: Store, spec: RunSpec) -> Run | None:
-    """The stored run of `spec` if it finished and is intact, with its model if the protocol keeps models; else None.
-
-    An ensemble has no model.
-    """
+    """The stored run of `spec` if it is finished and whole, with its model where the protocol keeps one; else None."""
     run = store.get(spec.run_id)
     if run is None or run.status != "ok":
         return None
