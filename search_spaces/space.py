@@ -324,6 +324,8 @@ def winner_yaml(
         recipe["epochs"] = min(base.recipe.epochs, epochs)
         if base.recipe.finetune is not None:
             recipe.setdefault("finetune", {})["epochs"] = min(base.recipe.finetune.epochs, epochs)
+        if recipe.get("warmup", base.recipe.warmup) >= min(epochs, base.recipe.epochs):
+            recipe["warmup"] = 0.5  # what the trial had: a warm-up takes at most half of a phase that is cut short
     settings = ", ".join(f"{path.rsplit('.', 1)[-1]} {_text(value)}" for path, value in values.items())
     return {
         "extends": base.name,
