@@ -1,6 +1,6 @@
-"""Search: oracles of KerasTuner propose trials, which are computed as runs of the store.
+"""Search: oracles of KerasTuner, or Optuna, propose trials, which are computed as runs of the store.
 
-A search has no state of its own. A resumed search makes a new oracle with the same seed and reports the objectives to
+A search has no state of its own. A resumed search makes a new tuner with the same seed and reports the objectives to
 it in the same order; runs that the store contains are reused. With any tuner, a search that was killed therefore
 resumes where it ended and gets the same trials.
 """
@@ -24,6 +24,8 @@ from benchmark.runs.run import DatasetFacts, Run, RunSpec
 from benchmark.runs.storage.store import Store
 from benchmark.runs.trial import SearchResult, Trial, mean_objective
 from benchmark.training.quiet import load_keras
+from search_spaces.optuna_tuner import make_optuna_tuner
+from search_spaces.proposals import Proposal, Tuner
 from search_spaces.space import Parameter, SearchSpace, check_paths, trial_card
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard
@@ -75,22 +77,20 @@ def search(
         OSError: The store cannot be written.
     """
     check_paths(card, space)
+    tuner: Tuner
     space = space.for_classes(dataset.classes)
     harness = _Harness(card, space, protocol, dataset, store, jobs, limits, on_event, engine, threads)
     trials: list[Trial] = []
     started = time.monotonic()
     with store.scratch("search") as folder:
-        oracle = make_oracle(space)
-        oracle._set_project_dir(str(folder), "search")  # it always writes its state somewhere
+        tuner = make_optuna_tuner(space) if space.tuner == "optuna" else _Oracle(space, str(folder))
         while space.budget.minutes is None or time.monotonic() - started < 60 * space.budget.minutes:
-            proposed = _propose(oracle, jobs, space.budget.trials - len(trials))
+            proposed = tuner.propose(min(jobs, space.budget.trials - len(trials)))
             if not proposed:
                 break
-            values = [_values(space, trial.hyperparameters.values) for trial in proposed]
-            epochs = [trial.hyperparameters.values.get("tuner/epochs", space.budget.epochs) for trial in proposed]
-            done = harness.measure(len(trials), values, epochs)
+            done = harness.measure(len(trials), [each.values for each in proposed], [each.epochs for each in proposed])
             for proposal, trial in zip(proposed, done, strict=True):
-                _report(oracle, proposal, mean_objective(trial.runs, space.objective), space.objective)
+                tuner.report(proposal, mean_objective(trial.runs, space.objective))
             trials += done
             on_trial(harness.result(trials))
     return harness.reseed(harness.result(trials))
@@ -235,26 +235,37 @@ class _Harness:
         return {run.run_id: run for run in runs}
 
 
-def _propose(oracle: Any, jobs: int, left: int) -> list[Any]:
-    """The next proposals, at most `jobs` and `left` of them. The same search gets the same proposals, since objectives
-    are reported in this order, in whatever order the trials end."""
-    proposed = []
-    for worker in range(min(jobs, left)):
-        trial = oracle.create_trial(f"worker-{worker}")
-        if trial.status != "RUNNING":
-            break
-        proposed.append(trial)
-    return proposed
+class _Oracle:
+    """An oracle of KerasTuner as a tuner."""
 
+    def __init__(self, space: SearchSpace, folder: str) -> None:
+        self._space = space
+        self._oracle = make_oracle(space)
+        self._oracle._set_project_dir(folder, "search")  # it always writes its state somewhere
 
-def _report(oracle: Any, trial: Any, value: float | None, metric: str) -> None:
-    if value is None:
-        trial.status = "INVALID"
-    else:
-        oracle.update_trial(trial.trial_id, {metric: value})
-        trial = oracle.get_trial(trial.trial_id)
-        trial.status = "COMPLETED"
-    oracle.end_trial(trial)
+    def propose(self, count: int) -> list[Proposal]:
+        """The next proposals. The same search gets the same ones, since objectives are reported in this order, in
+        whatever order the trials end."""
+        proposed = []
+        for worker in range(count):
+            trial = self._oracle.create_trial(f"worker-{worker}")
+            if trial.status != "RUNNING":
+                break
+            values = trial.hyperparameters.values
+            epochs = values.get("tuner/epochs", self._space.budget.epochs)
+            proposed.append(Proposal(_values(self._space, values), epochs, trial))
+        return proposed
+
+    def report(self, proposal: Proposal, value: float | None) -> None:
+        """Report an objective, or that the trial is not valid."""
+        trial = proposal.trial
+        if value is None:
+            trial.status = "INVALID"
+        else:
+            self._oracle.update_trial(trial.trial_id, {self._space.objective: value})
+            trial = self._oracle.get_trial(trial.trial_id)
+            trial.status = "COMPLETED"
+        self._oracle.end_trial(trial)
 
 
 def _declare(declared: keras_tuner.HyperParameters, path: str, parameter: Parameter) -> None:

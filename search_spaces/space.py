@@ -23,9 +23,9 @@ from zoo.models.recipe import Epochs, Recipe
 from zoo.models.registry import Unfrozen, complete_params, get_builder
 
 _LISTED = 12
-TUNERS = ("random", "bayesian", "hyperband", "grid")
+TUNERS = ("random", "bayesian", "hyperband", "grid", "optuna")
 _BUILT_IN = Path(str(resources.files("search_spaces")))
-Tuner = Literal["random", "bayesian", "hyperband", "grid"]
+Tuner = Literal["random", "bayesian", "hyperband", "grid", "optuna"]
 Bound = Annotated[float, Field(ge=-1e9, le=1e9)]
 AT_MOST = Field(max_length=MOST_ENTRIES)
 MOST_TRIALS = 10_000
@@ -123,7 +123,7 @@ class SearchSpace(Strict):
             "`recall:class:NAME` the recall of one class"
         ),
     ] = "auc"
-    tuner: Tuner = Field(default="random", description="KerasTuner's oracle that proposes the trials")
+    tuner: Tuner = Field(default="random", description="what proposes the trials: an oracle of KerasTuner, or Optuna")
     seed: Annotated[int, Field(ge=0, lt=2**32 - 1)] = Field(default=0, description="seed of the tuner")
     budget: Budget = Field(default=Budget(), description="when the search ends")
     executions: Annotated[int, Field(gt=0, le=1000)] = Field(
@@ -324,6 +324,8 @@ def winner_yaml(
         recipe["epochs"] = min(base.recipe.epochs, epochs)
         if base.recipe.finetune is not None:
             recipe.setdefault("finetune", {})["epochs"] = min(base.recipe.finetune.epochs, epochs)
+        if recipe.get("warmup", base.recipe.warmup) >= min(epochs, base.recipe.epochs):
+            recipe["warmup"] = 0.5  # what the trial had: a warm-up takes at most half of a phase that is cut short
     settings = ", ".join(f"{path.rsplit('.', 1)[-1]} {_text(value)}" for path, value in values.items())
     return {
         "extends": base.name,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.data.cross_validation import folds_problem
 from benchmark.data.dataset import DataError, Dataset
 from benchmark.runs.drawn_split import draw_split, split_key
 from benchmark.runs.protocol import Protocol, decision_problem
-from benchmark.runs.run import DatasetFacts, RunSpec, SplitFacts
+from benchmark.runs.run import DatasetFacts, Run, RunSpec, SplitFacts
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard, recipe_problem
 from zoo.models.registry import ONE_OUTPUT, find_weights, get_builder, smallest_image, supports_classes
@@ -40,8 +40,9 @@ def make_plan(
 ) -> Plan:
     """Plan a run of each card with each seed; under `test_folds` one for each fold.
 
-    A card is skipped if its pretrained weights are not available, its network needs larger images, or its builder or
-    recipe is for two classes and the data have more.
+    An ensemble averages the runs of its members with the same seed and fold, which are planned beside it. A card is
+    skipped if its pretrained weights are not available, its network needs larger images, its builder or recipe is
+    for other classes than those of the data, or a member is skipped.
 
     Args:
         cards: The cards.
@@ -64,19 +65,48 @@ def make_plan(
         if (problem := folds_problem(dataset, count)) is not None:
             raise DataError(problem)
         folds = [(count, index) for index in range(count)]
-    specs: list[RunSpec] = []
-    skips: list[Skip] = []
-    for card in cards:
-        reason = _obstacle(card, protocol, len(facts.classes))
+    cards = tuple(cards)
+    repetitions = [(seed, fold) for seed in (protocol.seeds if seeds is None else seeds) for fold in folds]
+    planned: dict[str, list[RunSpec]] = {}
+    reasons: dict[str, str] = {}
+    for card in sorted(cards, key=lambda card: bool(card.members)):  # members before ensembles
+        reason = _obstacle(card, protocol, facts.classes) or _missing_member(card, planned, reasons)
         if reason is not None:
-            skips.append(Skip(card, reason))
+            reasons[card.name] = reason
             continue
-        specs += [
-            RunSpec(card=card, protocol=protocol, dataset=facts, seed=seed, fold=fold)
-            for seed in (protocol.seeds if seeds is None else seeds)
-            for fold in folds
+        ids = [[spec.run_id for spec in planned[name]] for name in card.members]
+        members: list[tuple[str, ...]] = list(zip(*ids, strict=True)) if ids else [()] * len(repetitions)
+        planned[card.name] = [
+            RunSpec(card=card, protocol=protocol, dataset=facts, seed=seed, fold=fold, members=of)
+            for (seed, fold), of in zip(repetitions, members, strict=True)
         ]
-    return Plan(tuple(specs), tuple(skips))
+    return Plan(
+        tuple(spec for card in cards for spec in planned.get(card.name, ())),
+        tuple(Skip(card, reasons[card.name]) for card in cards if card.name in reasons),
+    )
+
+
+def unaveraged(specs: Sequence[RunSpec], runs: Sequence[Run]) -> tuple[Skip, ...]:
+    """List the ensembles that have no run because runs of their members failed.
+
+    Args:
+        specs: The planned runs.
+        runs: The runs that exist.
+
+    Returns:
+        One skip per ensemble, with the first failure.
+    """
+    failed = {run.run_id: run for run in runs if run.status == "failed"}
+    existing = {run.run_id for run in runs}
+    skips: dict[str, Skip] = {}
+    for spec in specs:
+        of_members = [failed[run_id] for run_id in spec.members if run_id in failed]
+        if spec.run_id in existing or not of_members or spec.card.name in skips:
+            continue
+        member = of_members[0]
+        name = f"{member.spec.card.name}, seed {member.spec.seed_text}"
+        skips[spec.card.name] = Skip(spec.card, f"the run of its member {name} failed: {member.error}")
+    return tuple(skips.values())
 
 
 @dataclass(frozen=True)
@@ -112,9 +142,20 @@ def planned_splits(plan: Plan, dataset: Dataset) -> tuple[PlannedSplit, ...]:
     )
 
 
-def _obstacle(card: ModelCard, protocol: Protocol, classes: int) -> str | None:
+def _missing_member(
+    card: ModelCard, planned: Mapping[str, Sequence[RunSpec]], reasons: Mapping[str, str]
+) -> str | None:
+    for name in card.members:
+        if name in reasons:
+            return f"its member {name} is skipped: {reasons[name]}"
+        if name not in planned:
+            return f"its member {name} is not among the cards"
+    return None
+
+
+def _obstacle(card: ModelCard, protocol: Protocol, names: tuple[str, ...]) -> str | None:
     """Why a card is skipped; None if it can run. Raises ConfigError for an unknown builder."""
-    builder, params = get_builder(card.model.builder).name, card.model.params
+    builder, params, classes = get_builder(card.model.builder).name, card.model.params, len(names)
     try:
         smallest = smallest_image(builder, params)
         if protocol.image_size < smallest:
@@ -124,7 +165,7 @@ def _obstacle(card: ModelCard, protocol: Protocol, classes: int) -> str | None:
             )
         if not supports_classes(builder, classes):
             return f"builder {builder}: {ONE_OUTPUT.format(classes=classes)}"
-        if (problem := recipe_problem(card, classes)) is not None:
+        if (problem := recipe_problem(card, classes, names)) is not None:
             return problem
         find_weights(builder, params)
     except ConfigError as error:

@@ -26,7 +26,7 @@ from zoo.config.errors import ConfigError
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import named_file, read_yaml, suggest, unknown, validate
 from zoo.models.card import MOST_ENTRIES, ModelCard, Seed
-from zoo.models.recipe import Epochs, ProbeRecipe
+from zoo.models.recipe import Epochs, Recipe
 
 
 class ThresholdRule(Strict):
@@ -241,13 +241,13 @@ class Protocol(Strict):
         trains or describes the run caps it again.
 
         Args:
-            card: A card with the epochs of its recipe. A probe has none, and is returned unchanged.
+            card: A card with the epochs of its recipe. A probe or an ensemble has none, and is returned unchanged.
 
         Returns:
             The card as it is trained under this protocol.
         """
         recipe = card.recipe
-        if self.max_epochs is None or isinstance(recipe, ProbeRecipe):
+        if self.max_epochs is None or not isinstance(recipe, Recipe):
             return card
         changes: dict[str, object] = {"epochs": min(recipe.epochs, self.max_epochs)}
         if recipe.finetune is not None:

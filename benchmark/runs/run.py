@@ -142,6 +142,7 @@ class RunSpec(Strict):
             search it is the val part of the train and val images.
         subset: The part of the training images that a run of stage `curve` trains on. Validation and test images are
             those of all other runs under the protocol. None for other stages.
+        members: Ids of the runs whose scores an ensemble averages, in the order of its card; empty for other cards.
     """
 
     card: ModelCard
@@ -152,6 +153,13 @@ class RunSpec(Strict):
     stage: Stage = "bench"
     fold: tuple[int, int] | None = None
     subset: TrainingSubset | None = None
+    members: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _ensembles_have_members(self) -> RunSpec:
+        if len(self.members) != len(self.card.members):
+            raise ValueError("members: a run of an ensemble, and no other, names one run per member of its card")
+        return self
 
     @model_validator(mode="after")
     def _curves_have_subsets(self) -> RunSpec:
@@ -164,6 +172,8 @@ class RunSpec(Strict):
         fields: dict[str, Any] = dump(self)
         if fields.get("subset") is None:  # documents of runs on all training images have no such field
             fields.pop("subset", None)
+        if not fields.get("members"):  # nor have those of networks this one
+            fields.pop("members", None)
         return fields
 
     @property
@@ -182,6 +192,8 @@ class RunSpec(Strict):
             identity["fold"] = self.fold
         if self.subset is not None:
             identity["subset"] = self.subset.model_dump()
+        if self.members:
+            identity["members"] = list(self.members)
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
@@ -293,6 +305,22 @@ class Costs(Strict):
     stages: dict[str, float] = Field(default={})
 
 
+class Member(Strict):
+    """A member of an ensemble.
+
+    Attributes:
+        card: The name of its card.
+        run_id: The run whose scores are averaged.
+        weight: Its weight in the mean, in [0, 1]; 0 if it was not chosen.
+        log_loss: The log loss of its validation scores, in nats.
+    """
+
+    card: str
+    run_id: str
+    weight: Annotated[float, Field(ge=0, le=1)]
+    log_loss: float
+
+
 class Run(Strict):
     """The outcome of a `RunSpec`.
 
@@ -315,6 +343,7 @@ class Run(Strict):
         diagnosis: Findings about the training.
         checks: What was recorded for the diagnosis.
         probe: How the last layer was fitted; None for a card that trains in epochs, and in old records.
+        members: What an ensemble averages; empty for other runs, whose documents have no such field.
         costs: What it cost.
         environment: What it was computed with.
         files: SHA-256 of each other file of the run, by name. The store writes it; empty in old records.
@@ -337,6 +366,7 @@ class Run(Strict):
     diagnosis: tuple[Finding, ...] = ()
     checks: TrainingDiagnostics | None = None
     probe: ProbeFacts | None = None
+    members: tuple[Member, ...] = ()
     costs: Costs | None = None
     environment: Environment | None = None
     files: dict[_FileName, Sha256] = Field(default={})
@@ -372,6 +402,8 @@ class Run(Strict):
         for name in ("registration", "memory_limit_mib"):
             if fields.get(name) is None:  # documents of runs without one have no such field
                 fields.pop(name, None)
+        if not fields.get("members"):
+            fields.pop("members", None)
         return fields
 
     @property

@@ -24,8 +24,10 @@ class BinaryEpoch:
     true_positives: float = 0.0
 
     @staticmethod
-    def metrics() -> list[keras.metrics.Metric]:
-        """Return the metrics whose values `add` takes."""
+    def metrics(*, mixed: bool = False) -> list[keras.metrics.Metric]:
+        """Return the metrics whose values `add` takes; those of `mixed` targets compare with the larger share."""
+        if mixed:
+            return [_RoundedAccuracy(name="accuracy"), _RoundedRecall(name="recall")]
         return [keras.metrics.BinaryAccuracy(name="accuracy"), keras.metrics.Recall(name="recall")]
 
     def add(self, logs: Mapping[str, Any], labels: Labels) -> None:
@@ -74,9 +76,9 @@ class MulticlassEpoch:
     def __post_init__(self) -> None:
         self.images, self.correct = np.zeros(self.classes), np.zeros(self.classes)
 
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """Return the metrics whose values `add` takes."""
-        return [_CorrectByClass(self.classes)]
+    def metrics(self, *, mixed: bool = False) -> list[keras.metrics.Metric]:
+        """Return the metrics whose values `add` takes; those of `mixed` targets compare with the larger share."""
+        return [_CorrectByClass(self.classes, mixed)]
 
     def add(self, logs: Mapping[str, Any], labels: Labels) -> None:
         """Add the values of the metrics and the loss for one batch with these labels."""
@@ -95,11 +97,28 @@ class MulticlassEpoch:
         return {f"val_{name}": value for name, value in _accuracies(correct, images).items()}
 
 
+class _RoundedAccuracy(keras.metrics.BinaryAccuracy):  # type: ignore[misc]
+    """Accuracy against the class with the larger share of a mixed target."""
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch of targets in [0, 1] and scores, both (n, 1)."""
+        super().update_state(keras.ops.round(y_true), y_pred, sample_weight)
+
+
+class _RoundedRecall(keras.metrics.Recall):  # type: ignore[misc]
+    """Recall against the class with the larger share of a mixed target."""
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch of targets in [0, 1] and scores, both (n, 1)."""
+        super().update_state(keras.ops.round(y_true), y_pred, sample_weight)
+
+
 class _CorrectByClass(keras.metrics.Metric):  # type: ignore[misc]
     """Counts the images of each class whose class has the highest score; the first one of equal scores counts."""
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, mixed: bool = False) -> None:
         super().__init__(name="correct")
+        self._mixed = mixed
         self._counts = self.add_weight(shape=(classes,), initializer="zeros", name="counts")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
@@ -110,8 +129,13 @@ class _CorrectByClass(keras.metrics.Metric):  # type: ignore[misc]
             y_pred: Scores, shape (n, k).
             sample_weight: Not used.
         """
-        called = keras.ops.one_hot(keras.ops.argmax(y_pred, axis=-1), self._counts.shape[0], dtype=self._counts.dtype)
+        called = self._indicators(y_pred)
+        y_true = self._indicators(y_true) if self._mixed else y_true
         self._counts.assign_add(keras.ops.sum(called * keras.ops.cast(y_true, self._counts.dtype), axis=0))
+
+    def _indicators(self, rows: Any) -> Any:
+        highest = keras.ops.argmax(rows, axis=-1)
+        return keras.ops.one_hot(highest, self._counts.shape[0], dtype=self._counts.dtype)
 
     def result(self) -> Any:
         """Return the counts, shape (k,)."""

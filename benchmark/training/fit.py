@@ -18,13 +18,15 @@ from benchmark.training.frozen.bank import Bank
 from benchmark.training.frozen.features import Network, view_order
 from benchmark.training.frozen.logistic_probe import fit_last_layer
 from benchmark.training.frozen.methods import FILTERED, AllowedMethods
+from benchmark.training.mixup import draw_mixture, mixing_generator
 from benchmark.training.model_graph import FlatModel, build_flat, check_scores
 from benchmark.training.network import BATCH, frozen_layers, run_batched, without_single_axis
+from benchmark.training.optimizers import make_optimizer
 from benchmark.training.probe_facts import ProbeFacts
-from benchmark.training.targets import balanced_class_weights, targets_of
+from benchmark.training.targets import class_weights_of, targets_of
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard, recipe_problem
-from zoo.models.recipe import EarlyStopping, Loss, ProbeRecipe, Recipe
+from zoo.models.recipe import AverageRecipe, EarlyStopping, Loss, ProbeRecipe, Recipe
 from zoo.models.registry import Unfrozen, get_builder, outputs_for
 
 Row = dict[str, float | int | str]
@@ -66,6 +68,7 @@ class Fitted:
         trainable_parameters: Number of weights that the last phase trained.
         seconds_per_epoch: Mean over all epochs; None for a probe, which has none.
         probe: How the last layer was fitted, for a probe.
+        test_views: The number of augmented views that are scored in addition to the unchanged image.
     """
 
     model: keras.Model
@@ -76,6 +79,7 @@ class Fitted:
     trainable_parameters: int
     seconds_per_epoch: float | None
     probe: ProbeFacts | None = None
+    test_views: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ def fit(
     features: FeatureOptions,
     views: int | None = None,
     classes: int = 2,
+    class_names: Sequence[str] = (),
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> Fitted:
     """Train `card`.
@@ -127,6 +132,7 @@ def fit(
         features: How features of frozen layers are computed and stored.
         views: The number of augmented views per image; None for a new one every epoch.
         classes: Number of classes, 2 or more. Labels are 0 to `classes` - 1.
+        class_names: Their names, for a recipe with class weights by name.
         on_step: Called after every batch.
 
     Returns:
@@ -140,12 +146,14 @@ def fit(
     """
     if (train.split, val.split) != ("train", "val"):
         raise ValueError(f"fit takes the train and val splits, not {train.split} and {val.split}")
-    if (problem := recipe_problem(card, classes)) is not None:
+    if (problem := recipe_problem(card, classes, class_names)) is not None:
         raise ConfigError(f"card {card.name}: {problem}")
+    recipe = card.recipe
+    if isinstance(recipe, AverageRecipe):
+        raise ConfigError(f"card {card.name}: averages the scores of {', '.join(card.members)} and is not trained")
     pixel_shape = train.pixels.shape[1:]
     built = build_flat(card.model.builder, card.model.params, (*pixel_shape[:2], 3), outputs_for(classes))
     model = built.model
-    recipe = card.recipe
     phases, batches = [], 1
     if isinstance(recipe, Recipe):
         phases, batches = _phases(recipe, seed, views), -(-len(train) // recipe.batch_size)
@@ -159,7 +167,7 @@ def fit(
     network = Network(
         model,
         pixel_shape,
-        card.recipe,
+        recipe,
         view_seed=view_seed,
         bank=features.bank,
         methods=features.methods,
@@ -168,7 +176,7 @@ def fit(
     )
     history: list[Row] = []
     if isinstance(recipe, ProbeRecipe):
-        facts = fit_last_layer(network, recipe, train, views=views, classes=classes)
+        facts = fit_last_layer(network, recipe, train, views=views, classes=classes, class_names=class_names)
         report(1, "probe")
         return _fitted(card, network, history, 0, facts)
     first = 0
@@ -176,13 +184,13 @@ def fit(
         if number:
             _unfreeze(card, built, _unfrozen(card))
             network.update_prefix()
-        _compile(network.tail, recipe, phase, classes)
+        _compile(network.tail, recipe, phase, batches, classes)
 
         def step(batch: int, epoch: int, first: int = first, phase: _Phase = phase) -> None:
             report(first + (epoch - 1) * batches + batch, f"{phase.name} {epoch}/{phase.epochs}")
 
         with backend.faster_gradients(model):
-            history += _run_phase(card, recipe, phase, number, network, train, val, seed, classes, step)
+            history += _run_phase(card, recipe, phase, number, network, train, val, seed, classes, class_names, step)
         first += phase.epochs * batches
     last_view = phases[-1].views[sum(row["phase"] == phases[-1].name for row in history) - 1]
     return _fitted(card, network, history, last_view)
@@ -201,6 +209,7 @@ def _fitted(
         trainable_parameters=sum(math.prod(v.shape) for v in network.model.trainable_variables),
         seconds_per_epoch=sum(seconds) / len(seconds) if seconds else None,
         probe=probe,
+        test_views=card.recipe.test_time_augmentation,
     )
 
 
@@ -256,11 +265,11 @@ def _new_epoch(classes: int) -> BinaryEpoch | MulticlassEpoch:
     return BinaryEpoch() if classes == 2 else MulticlassEpoch(classes)
 
 
-def _compile(tail: keras.Model, recipe: Recipe, phase: _Phase, classes: int) -> None:
+def _compile(tail: keras.Model, recipe: Recipe, phase: _Phase, batches: int, classes: int) -> None:
     tail.compile(
-        optimizer=_optimizer(recipe.optimizer.name, phase.learning_rate),
+        optimizer=make_optimizer(recipe, phase.learning_rate, phase.epochs, batches, tail),
         loss=loss_function(recipe.loss, classes, recipe.label_smoothing),
-        metrics=_new_epoch(classes).metrics(),
+        metrics=_new_epoch(classes).metrics(mixed=recipe.mixup > 0),
         jit_compile=backend.compiles_training(),
     )
 
@@ -275,6 +284,7 @@ def _run_phase(
     val: LabelledImages,
     seed: int,
     classes: int,
+    class_names: Sequence[str],
     report: Callable[[int, int], None],
 ) -> list[Row]:
     tail = network.tail
@@ -282,19 +292,25 @@ def _run_phase(
     check_scores(card.model.builder, without_single_axis(run_batched(tail, val_features[:BATCH])))
     stopping = _stopping(phase.early_stopping, tail)
     targets = targets_of(train.labels, classes)
-    weights = None if recipe.class_weights is None else balanced_class_weights(train.labels, classes)
+    weights = None
+    if recipe.class_weights is not None:
+        weights = class_weights_of(recipe.class_weights, train.labels, class_names, classes)
     size = recipe.batch_size
     rows: list[Row] = []
     for epoch, view in enumerate(phase.views, 1):
         start = time.perf_counter()
         order = np.random.default_rng([seed, number, epoch]).permutation(len(train))
+        mixing = mixing_generator(seed, number, epoch)
         sums = _new_epoch(classes)
         for batch, first in enumerate(range(0, len(order), size), 1):
             chosen = order[first : first + size]
+            inputs, wanted = network.batch(train, view, chosen), targets[chosen]
+            if recipe.mixup:
+                # Behind frozen layers, features are mixed: mixed images would be new to the bank in every batch.
+                mixture = draw_mixture(mixing, recipe.mixup, len(chosen))
+                inputs, wanted = mixture.of(inputs), mixture.of(wanted)
             tail.reset_metrics()
-            logs = tail.train_on_batch(
-                network.batch(train, view, chosen), targets[chosen], class_weight=weights, return_dict=True
-            )
+            logs = tail.train_on_batch(inputs, wanted, class_weight=weights, return_dict=True)
             sums.add(logs, train.labels[chosen])
             if not math.isfinite(sums.loss):
                 raise TrainingDiverged(
@@ -381,11 +397,6 @@ def _prefix_ends(card: ModelCard, built: FlatModel, also_unfrozen: Sequence[Unfr
         ends += frozen_layers(built.model)[-1:]
         built.restore(flags)
     return ends
-
-
-def _optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
-    makers = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD, "rmsprop": keras.optimizers.RMSprop}
-    return makers[name](learning_rate=learning_rate)
 
 
 def _stopping(declared: EarlyStopping | None, model: keras.Model) -> keras.callbacks.EarlyStopping | None:

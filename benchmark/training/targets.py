@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -33,3 +35,22 @@ def balanced_class_weights(labels: Labels, classes: int) -> dict[int, float]:
     """
     counts = np.bincount(labels, minlength=classes)
     return {label: len(labels) / (classes * int(count)) for label, count in enumerate(counts) if count}
+
+
+def class_weights_of(
+    declared: str | Mapping[str, float], labels: Labels, names: Sequence[str], classes: int
+) -> dict[int, float]:
+    """Return the weights of classes that a recipe declares.
+
+    Args:
+        declared: `balanced`, or weights by the name of the class.
+        labels: Class indices of the training images, from 0 to `classes` - 1, shape (n,).
+        names: The names of the classes, for weights by name.
+        classes: Number of classes, k.
+
+    Returns:
+        Weights by class index. Those of `balanced` exist for the classes that have images.
+    """
+    if isinstance(declared, str):
+        return balanced_class_weights(labels, classes)
+    return {index: float(declared[name]) for index, name in enumerate(names)}

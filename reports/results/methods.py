@@ -229,6 +229,10 @@ def _selection(runs: Sequence[Run], protocol: Protocol) -> Iterator[Fact]:
         yield Fact("selection", f"{text}: {names}")
     for text, names in _probes(runs).items():
         yield Fact("selection", f"{text}: {names}")
+    for run in runs:
+        if run.members:
+            name = f"{run.spec.card.name}, seed {run.spec.seed_text}"
+            yield Fact("selection", f"{name}: averages {weights_in_words(run)}")
     yield Fact("selection", "every card of the store is reported; none was selected by its test figures")
     if is_multiclass(runs[0]):
         yield Fact("decision", f"{protocol.decision.in_words()}; the test split is scored once, after training")
@@ -259,6 +263,19 @@ def _seeds(runs: Sequence[Run], protocol: Protocol) -> Iterator[Fact]:
     yield Fact("precision", f"frozen layers in {protocol.precision}" + _precisions(runs, protocol))
     for text, of_cards in _computations(runs).items():
         yield Fact("precision", f"{text}: {of_cards}")
+
+
+def weights_in_words(run: Run) -> str:
+    """The members of an ensemble that count, with their weights: `a (0.75) and b (0.25)`."""
+    return listed([f"{member.card} ({member.weight:.2f})" for member in run.members if member.weight])
+
+
+def members_in_words(run: Run) -> list[str]:
+    """One line per member of an ensemble: its weight and its log loss on validation."""
+    return [
+        f"{member.card}: weight {member.weight:.2f}; validation log loss {member.log_loss:.3f}"
+        for member in run.members
+    ]
 
 
 def _probes(runs: Sequence[Run]) -> dict[str, str]:

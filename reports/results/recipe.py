@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from reports.text import plural
+from reports.text import listed, plural
 from zoo.models.card import ModelCard
-from zoo.models.recipe import Augmentation, EarlyStopping, Loss, ProbeRecipe
+from zoo.models.recipe import Augmentation, AverageRecipe, EarlyStopping, Loss, ProbeRecipe, Recipe
 
 PREPROCESSING: Mapping[str, str] = MappingProxyType(
     {
         "rescale": "grey levels / 255",
         "caffe": "BGR minus the ImageNet means",
+        "members": "as in each member of the ensemble",
         "builder": "grey levels 0..255, converted inside the network by the rule of its base",
     }
 )
@@ -28,8 +29,14 @@ PROBES: Mapping[str, str] = MappingProxyType(
 )
 """What each kind of probe fits."""
 
+MIXED = "of images, or behind frozen layers of features"
+"""What mixup mixes."""
+
 NO_EPOCHS = "no epochs: fitted in one step"
 """What a probe has in place of epochs."""
+
+AVERAGED = "no epochs: stored scores are averaged"
+"""What an ensemble has in place of epochs."""
 
 
 def recipe_in_words(card: ModelCard, classes: int = 2) -> tuple[tuple[str, str], ...]:
@@ -50,28 +57,61 @@ def recipe_in_words(card: ModelCard, classes: int = 2) -> tuple[tuple[str, str],
 
 def _recipe(card: ModelCard) -> Iterator[tuple[str, str]]:
     recipe, params = card.recipe, card.model.params
+    if isinstance(recipe, AverageRecipe):
+        yield "network", f"none: the mean of the {recipe.average} of {listed(card.members)}"
+        rounds = "" if recipe.choose is None else f" in up to {plural(recipe.choose, 'round')}, with replacement"
+        how = "every member counts once" if recipe.choose is None else f"members chosen by validation log loss{rounds}"
+        yield "fit", how
+        yield "loss", _loss(recipe.loss)
+        yield "epochs", AVERAGED
+        return
     settings = ", ".join(
         f"{name.replace('_', ' ')} {_setting(value)}" for name, value in params.items() if value is not None
     )
     yield "network", card.model.builder + (f": {settings}" if settings else "")
     if isinstance(recipe, ProbeRecipe):
-        weights = [] if recipe.class_weights is None else [f"class weights {recipe.class_weights}"]
-        yield "fit", ", ".join([PROBES[recipe.probe], *weights])
+        yield "fit", ", ".join([PROBES[recipe.probe], *_weights(recipe)])
         yield "loss", _loss(recipe.loss)
         yield "epochs", NO_EPOCHS
-        yield "augmentation", augmentation_in_words(recipe.augmentation)
+        yield from _views(recipe)
         yield "preprocessing", PREPROCESSING[recipe.preprocessing]
         return
-    yield "optimiser", f"{recipe.optimizer.name}, learning rate {recipe.optimizer.learning_rate:g}"
-    weights = [] if recipe.class_weights is None else [f"class weights {recipe.class_weights}"]
+    yield "optimiser", f"{recipe.optimizer.name}, learning rate {recipe.optimizer.learning_rate:g}{_over_steps(recipe)}"
     smoothing = [f"label smoothing {recipe.label_smoothing:g}"] if recipe.label_smoothing else []
-    yield "loss", ", ".join([_loss(recipe.loss), *smoothing, *weights])
+    yield "loss", ", ".join([_loss(recipe.loss), *smoothing, *_weights(recipe)])
     yield "epochs", f"{recipe.epochs}, batch {recipe.batch_size}; {kept_weights(card)}"
     if recipe.finetune is not None:
         rate, epochs = recipe.finetune.learning_rate, recipe.finetune.epochs
         yield "fine-tuning", f"{plural(epochs, 'epoch')}, learning rate {rate:g}"
-    yield "augmentation", augmentation_in_words(recipe.augmentation)
+    if recipe.mixup:
+        yield "mixup", f"alpha {recipe.mixup:g}, {MIXED}"
+    yield from _views(recipe)
     yield "preprocessing", PREPROCESSING[recipe.preprocessing]
+
+
+def _weights(recipe: Recipe | ProbeRecipe) -> list[str]:
+    weights = recipe.class_weights
+    if isinstance(weights, dict):
+        return ["class weights " + ", ".join(f"{name} {weight:g}" for name, weight in weights.items())]
+    return [] if weights is None else [f"class weights {weights}"]
+
+
+def _over_steps(recipe: Recipe) -> str:
+    """The schedule and the weight decay, where the recipe has any."""
+    warmup = plural(int(recipe.warmup), "epoch") if recipe.warmup >= 1 else f"{recipe.warmup:.0%} of the steps"
+    parts = [] if recipe.schedule == "constant" else [f"{recipe.schedule} schedule"]
+    parts += [f"linear warm-up over {warmup} per phase"] if recipe.warmup else []
+    parts += [f"decoupled weight decay {recipe.weight_decay:g}"] if recipe.weight_decay else []
+    return "".join(f", {part}" for part in parts)
+
+
+def _views(recipe: Recipe | ProbeRecipe) -> Iterator[tuple[str, str]]:
+    yield "augmentation", augmentation_in_words(recipe.augmentation)
+    if count := recipe.test_time_augmentation:
+        yield (
+            "test-time augmentation",
+            f"mean score of the unchanged image and of {plural(count, 'augmented view')}, on validation and test",
+        )
 
 
 def _loss(loss: Loss) -> str:
@@ -105,6 +145,8 @@ def kept_weights(card: ModelCard) -> str:
     """The epoch whose weights a recipe keeps, and its early stopping, in words."""
     if isinstance(card.recipe, ProbeRecipe):
         return NO_EPOCHS
+    if isinstance(card.recipe, AverageRecipe):
+        return AVERAGED
     first, second = card.recipe, card.recipe.finetune
     if second is None or second.early_stopping == first.early_stopping:
         return _stopping(first.early_stopping)

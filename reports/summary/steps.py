@@ -17,6 +17,7 @@ from reports.results.training_size import TrainingSizeCurve
 from reports.summary.model import BestCard, Comparisons, NextStep
 from reports.summary.unfinished import Unfinished
 from reports.text import plural
+from zoo.models.card import ModelCard
 from zoo.models.recipe import ProbeRecipe
 
 SEEDS = 3
@@ -93,17 +94,26 @@ def _steps(
         command = bench_command(words_of_cards(store, leading), spec, store.name, seeds=SEEDS)
         yield NextStep("train with more seeds, to measure how much trainings vary", command)
     stored = next((run for run in tested.runs if any(map(store.has_model, folds_of(run)))), None)
-    if stored is not None:
+    if stored is not None and _can_be_stored(tested.card):
         yield NextStep("use the best card on new images", _prediction(stored, len(tested.runs), store))
-    elif best.of > 1 or not best.card.is_baseline:
+    elif _can_be_stored(tested.card) and (best.of > 1 or not best.card.is_baseline):
         command = bench_command(words_of_cards(store, [best.card.name]), spec, store.name, keep_models=True)
         yield NextStep("store the model of the best card, to use it on new images", command)
     yield from _rule(tested, store)
 
 
+def _can_be_stored(card: ModelCard) -> bool:
+    """Whether a stored model gives the scores of a card: not those of an ensemble, or of several views."""
+    return not card.members and not card.recipe.test_time_augmentation
+
+
 def _of_curve(spec: RunSpec, best: BestCard, store: Store) -> Iterator[NextStep]:
     """A learning curve of the best card, if `zoo curve` accepts its conditions."""
-    if not best.card.is_baseline and (spec.protocol.test_folds is None or spec.protocol.name == AUTO):
+    if (
+        not best.card.is_baseline
+        and not spec.card.members
+        and (spec.protocol.test_folds is None or spec.protocol.name == AUTO)
+    ):
         command = curve_command(words_of_cards(store, [best.card.name]), spec, store.name)
         yield NextStep("ask whether more images would help", command)
 

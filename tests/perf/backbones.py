@@ -4,8 +4,8 @@
 
 Every backbone has random weights, and Keras computes it in float32 up to its pooled features, as for a probe. The
 backbones take turns in one process, and each line is a median. The difference compares the features that two parts
-compute, cut at the middle one of all cuts (`zoo cards NAME`), with those of the whole network: the largest one, relative
-to the largest feature.
+compute, cut at the middle one of all cuts (`zoo cards NAME`), with those of the whole network: the largest one,
+relative to the largest feature.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python -m tests.perf.engines [CARD] [--data SOURCE] [--protocol NAME] [--seeds N] [--only local,slurm,ray]
 
-Each line is one `zoo bench CARD` with `--cores 1` and an empty store, from its start to its end. All lines share one cache,
-which an unmeasured run fills first. SLURM and Ray have two nodes of one core each on this machine (tests/engines), started
-before the clock. The speed-up is against one worker of the local engine.
+Each line is one `zoo bench CARD` with `--cores 1` and an empty store, from its start to its end. All lines share one
+cache, which an unmeasured run fills first. SLURM and Ray have two nodes of one core each on this machine
+(tests/engines), started before the clock. The speed-up is against one worker of the local engine.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from tests.support.tiny import card, environment, finished, protocol, spec, star
 from zoo.config.errors import ConfigError
 
 RATE, UNITS = "recipe.optimizer.learning_rate", "model.dense_units"
-TUNERS = ["random", "bayesian", "hyperband", "grid"]
+TUNERS = ["random", "bayesian", "hyperband", "grid", "optuna"]
 
 
 class Killed(BaseException):
@@ -131,7 +131,7 @@ def test_failed_trials_are_rows_and_the_search_goes_on(
     assert not [trial for trial in result.ranked() if trial in failed]
 
 
-@pytest.mark.parametrize("tuner", ["random", "bayesian", "hyperband"])
+@pytest.mark.parametrize("tuner", ["random", "bayesian", "hyperband", "optuna"])
 def test_seed_0_is_a_seed(tuner: str, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(searching, "execute_all", executor())
     results = [

@@ -17,6 +17,7 @@ from search_spaces.space import (
     winner_yaml,
     with_overrides,
 )
+from tests.support import tiny
 from zoo.config.errors import ConfigError
 from zoo.config.strict_yaml import validate, write_yaml
 from zoo.models.catalog import load_cards
@@ -263,3 +264,11 @@ def test_an_objective_for_other_classes_is_refused(objective: str, classes: tupl
         space_for(objective).for_classes(classes)
     assert problem in str(caught.value)
     assert str(caught.value).startswith("space mine: objective: ")
+
+
+@pytest.mark.parametrize(("warmup", "expected"), [(6, 0.5), (3, None), (0.2, None)])
+def test_a_warm_up_longer_than_the_capped_epochs_takes_half_of_them(warmup: float, expected: float | None) -> None:
+    base = tiny.card(epochs=10, warmup=warmup)
+    made = winner_yaml(base, {"recipe.batch_size": 8}, space="s", objective="val auc .9", epochs=4)
+    assert made["recipe"].get("warmup") == expected
+    assert made["recipe"]["epochs"] == 4

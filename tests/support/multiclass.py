@@ -7,12 +7,16 @@ from typing import Any, Literal
 
 import keras
 import numpy as np
+import pytest
 
 from benchmark.data.decoding.prepared import LabelledImages
 from benchmark.training.fit import FeatureOptions, Fitted, fit
 from benchmark.training.frozen.bank import Bank
 from tests.support import tiny
+from zoo.models import registry
 from zoo.models.card import ModelCard
+from zoo.models.registry import register_builder
+from zoo.models.score_layer import score_layer
 
 CLASSES = 3
 SIDE = 16
@@ -36,7 +40,14 @@ def in_turn(count: int, classes: int = CLASSES) -> Any:
     return np.arange(count) % classes
 
 
-def trained(bank: Path, card: ModelCard | None = None, *, classes: int = CLASSES, train: Any = None) -> Fitted:
+def trained(
+    bank: Path,
+    card: ModelCard | None = None,
+    *,
+    classes: int = CLASSES,
+    train: Any = None,
+    class_names: tuple[str, ...] = (),
+) -> Fitted:
     """A small network trained on `train`, or on 60 images of all classes."""
     keras.utils.set_random_seed(0)
     return fit(
@@ -47,4 +58,19 @@ def trained(bank: Path, card: ModelCard | None = None, *, classes: int = CLASSES
         view_seed=0,
         features=FeatureOptions(Bank(bank, 1 << 30)),
         classes=classes,
+        class_names=class_names,
     )
+
+
+def frozen_builder(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a builder, registered for this test, with one frozen layer and one that trains."""
+    monkeypatch.setattr(registry, "_BUILDERS", dict(registry._BUILDERS))
+
+    @register_builder("frozen_band")
+    def frozen_band(input_shape: tuple[int, int, int], outputs: int = 1) -> keras.Model:
+        inputs = keras.Input(input_shape)
+        weights = keras.initializers.GlorotUniform(seed=0)
+        frozen = keras.layers.Conv2D(4, 3, 4, kernel_initializer=weights, trainable=False, name="frozen")(inputs)
+        return keras.Model(inputs, score_layer(outputs)(keras.layers.Flatten()(frozen)))
+
+    return "frozen_band"

@@ -15,7 +15,7 @@ from benchmark.runs.execution.engines.engine import Work
 from benchmark.runs.execution.events import Event
 from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.execution.main_module import registration_of, stop_in_worker
-from benchmark.runs.plan import Plan, PlannedSplit, Skip, make_plan, planned_splits
+from benchmark.runs.plan import Plan, PlannedSplit, Skip, make_plan, planned_splits, unaveraged
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.registration import RegisteredClaims
 from benchmark.runs.run import DatasetFacts, Run
@@ -31,6 +31,7 @@ from zoo.api.collections import cards_for
 from zoo.api.conditions import check_protocol, open_data, resolve_conditions
 from zoo.api.data_messages import LeakCheck, report_data
 from zoo.api.engines import LOCAL, EngineChoice, resolve_engine
+from zoo.api.ensembles import with_members
 from zoo.api.expected_time import expected_time
 from zoo.api.inputs import (
     Cards,
@@ -205,7 +206,8 @@ class BenchPlan:
             messages.warn(line)
         if self.dataset.known_as is not None:
             runs = declared(runs, self.dataset.known_as)
-        return BenchResults(tuple(runs), self.plan.skips, self.store, messages.lines(), head_of(self.store))
+        skips = (*self.plan.skips, *unaveraged(self.plan.specs, runs))
+        return BenchResults(tuple(runs), skips, self.store, messages.lines(), head_of(self.store))
 
     def batch_script(self, *, on_message: OnMessage = silent) -> str | None:
         """Register the plan, write the missing runs into the store as tasks, and return the script that computes them.
@@ -214,7 +216,8 @@ class BenchPlan:
             on_message: Called with each warning that arises.
 
         Returns:
-            A script for sbatch, one task per missing run; None if the store contains all runs.
+            A script for sbatch, one task per missing run; None if the store contains all runs. Ensembles have no task:
+            when their members have run, `zoo bench` averages them.
 
         Raises:
             ConfigError: submitit is not installed, or an option of SLURM is refused.
@@ -222,7 +225,7 @@ class BenchPlan:
         """
         from benchmark.runs.execution.engines.slurm import prepared_batch
 
-        missing = [spec for spec in self.plan.specs if spec.run_id not in self.reused]
+        missing = [spec for spec in self.plan.specs if spec.run_id not in self.reused and not spec.members]
         if not missing:
             return None
         self._remember()
@@ -405,6 +408,7 @@ def plan_bench(
         for card in chosen:
             registration_of(card.model.builder)
     report_data(dataset, messages, chosen)
+    chosen = with_members(chosen, card_folders)
     plan = make_plan(chosen, conditions, dataset, seed_list)
     if not plan.specs:
         raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))

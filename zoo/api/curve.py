@@ -29,6 +29,7 @@ from zoo.api.bench import OnEvent
 from zoo.api.conditions import check_protocol, open_data, resolve_conditions
 from zoo.api.data_messages import report_data
 from zoo.api.engines import LOCAL, EngineChoice, resolve_engine
+from zoo.api.ensembles import refuse_ensemble
 from zoo.api.expected_time import expected_time
 from zoo.api.inputs import CardLike, PathLike, Paths, resolve_cards, resolve_limits, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
@@ -293,6 +294,7 @@ def plan_curve(
     limits = resolve_limits(run_timeout, run_memory)
     where = resolve_engine(engine, engine_options, cores, data)
     (chosen,) = resolve_cards([card], card_folders, messages)
+    refuse_ensemble(chosen, "curve")
     registration_of(chosen.model.builder)
     check_protocol(protocol)
     target = resolve_store(store)

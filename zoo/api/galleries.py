@@ -336,6 +336,10 @@ def _without_models(parts: Sequence[Run], store: Store) -> str | None:
     """Why there are no maps: the model of the run, or of a fold, was not kept. None where all were."""
     from reports.text import listed
 
+    if parts[0].members:
+        return "an ensemble has no model of its own; the maps of its members are with their cards"
+    if views := parts[0].spec.card.recipe.test_time_augmentation:
+        return f"its scores are means of {1 + views} views, and a stored model explains one"
     absent = [str(number) for number, part in enumerate(parts, 1) if not store.has_model(part)]
     if not absent:
         return None

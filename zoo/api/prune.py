@@ -75,7 +75,7 @@ def prune(
     source = resolve_store(store)
     if apply and source.name != str(source.root):
         raise ConfigError(
-            f"{source.name}: only a folder can be pruned; remove objects with the tools of the bucket, its commits first"
+            f"{source.name}: only a folder can be pruned; remove objects, commits first, with the tools of the bucket"
         )
     listed = removable(source, readable_runs(source, messages))
     of_models = tuple(entry for entry in listed if entry.kind == "model")

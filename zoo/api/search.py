@@ -29,6 +29,7 @@ from zoo.api.bench import BenchPlan, BenchResults, OnEvent
 from zoo.api.conditions import check_protocol, open_data, resolve_conditions
 from zoo.api.data_messages import report_data
 from zoo.api.engines import LOCAL, EngineChoice, resolve_engine
+from zoo.api.ensembles import refuse_ensemble
 from zoo.api.inputs import (
     CardLike,
     PathLike,
@@ -228,7 +229,7 @@ def search(
     Args:
         card: The card to tune: a name, the path of a YAML file or a ModelCard that `load_cards` returned.
         space: A built-in search space, a YAML file or a SearchSpace; None takes the first that fits the card.
-        tuner: `random`, `bayesian`, `hyperband` or `grid`; None takes the tuner of the space.
+        tuner: `random`, `bayesian`, `hyperband`, `grid` or `optuna`; None takes the tuner of the space.
         trials: Number of trials; None takes the number of the space.
         executions: Runs per trial, with different seeds; None takes the number of the space.
         data: As in `bench`.
@@ -255,7 +256,7 @@ def search(
         The trials, the winning card and its runs.
 
     Raises:
-        ConfigError: As `bench`; or the space does not fit the card, or KerasTuner is not installed.
+        ConfigError: As `bench`; or the space does not fit the card, or the package of the tuner is not installed.
         DataError: As `bench`.
         OSError: The store or `out` cannot be written.
     """
@@ -341,6 +342,7 @@ def plan_search(
     files = [Path(card)] if not isinstance(card, ModelCard) and is_file(card) else []
     searched = [*folders, folder] if contains_cards(folder) else folders
     (base,) = resolve_cards([card], searched, messages)
+    refuse_ensemble(base, "search")
     known = known_cards(searched, Messages(), files)
     if known.get(base.name) != base:
         raise ConfigError(
@@ -370,8 +372,7 @@ def plan_search(
     plan = make_plan([base], conditions, dataset)
     if not plan.specs:
         raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
-    if find_spec("keras_tuner") is None:  # report it before the search starts
-        raise ConfigError("zoo search needs keras_tuner; pip install 'zoo-bench[search]'")
+    _check_tuner(space.tuner)
     applying_claims(claims, [base], dataset, folders)  # reports a wrong file before the search starts
     folder.mkdir(parents=True, exist_ok=True)
     return SearchPlan(
@@ -390,6 +391,15 @@ def plan_search(
         claims=claims,
         engine=where,
     )
+
+
+def _check_tuner(tuner: str) -> None:
+    """Report a missing package before the search starts. Raises ConfigError."""
+    if tuner == "optuna":
+        if find_spec("optuna") is None:
+            raise ConfigError("tuner optuna: needs the package optuna; pip install 'zoo-bench[optuna]'")
+    elif find_spec("keras_tuner") is None:
+        raise ConfigError("zoo search needs keras_tuner; pip install 'zoo-bench[search]'")
 
 
 def _at_once(where: EngineChoice, space: SearchSpace, jobs: int) -> int:

@@ -42,7 +42,10 @@ def card() -> Schema:
     for name, definition in definitions.items():
         if name not in _NEVER_INHERITED:
             definition.pop("required", None)
-    schema |= {"if": {"required": ["extends"]}, "else": {"required": schema.pop("required")}}
+    of_network = ["model", "recipe"]
+    required = [name for name in schema.pop("required") if name not in of_network]
+    network = {"if": {"required": ["ensemble"]}, "else": {"required": of_network}}
+    schema |= {"if": {"required": ["extends"]}, "else": {"required": required, **network}}
     for name in builder_names():
         builder = get_builder(name)
         parameters = builder.schema()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchmark.runs.expected_cost import Trainings
 from reports.text import listed, plural
 from zoo.cli.plain_progress import duration
-from zoo.models.recipe import ProbeRecipe
+from zoo.models.recipe import Recipe
 
 if TYPE_CHECKING:
     from benchmark.runs.run import Progress, Run, RunSpec
@@ -172,14 +172,14 @@ def _kind_of_training(spec: RunSpec) -> tuple[str, str]:
     Runs of a curve are of one kind whatever their size, so that the estimate spans the paces of all sizes.
     """
     recipe = spec.card.recipe
-    if isinstance(recipe, ProbeRecipe):
+    if not isinstance(recipe, Recipe):
         return spec.card.model.builder, "probe"
     return spec.card.model.builder, "fine-tuned" if recipe.finetune else "trained"
 
 
 def _epochs(spec: RunSpec) -> int:
     recipe = spec.protocol.budgeted(spec.card).recipe
-    if isinstance(recipe, ProbeRecipe):
+    if not isinstance(recipe, Recipe):
         return 1  # one step
     tune = recipe.finetune
     return recipe.epochs + (tune.epochs if tune else 0)

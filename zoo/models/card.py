@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -23,7 +23,7 @@ from zoo.config.renames import Joined, formerly
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import decimal_places, suggest
 from zoo.models.metrics import ClassName, Measured, OverClasses, PrintedName, figure_problem
-from zoo.models.recipe import ProbeRecipe, Recipe, is_probe
+from zoo.models.recipe import AverageRecipe, ProbeRecipe, Recipe, recipe_model
 
 # Metrics of which a share of 1% or less is far less likely than a share that was taken for a percentage.
 _LARGE = ("accuracy", "precision", "recall", "sensitivity", "specificity", "f1", "auc", "balanced_accuracy")
@@ -111,10 +111,24 @@ def by_keys(several: Callable[[Mapping[str, Any]], bool], two: type[BaseModel], 
         An annotation for the union of both.
     """
 
+    return chosen_by(lambda mapping: many if several(mapping) else two, two, many)
+
+
+def chosen_by(choose: Callable[[Mapping[str, Any]], type[BaseModel]], *models: type[BaseModel]) -> WrapValidator:
+    """Return a validator that chooses one of several models by the keys of a mapping, as `by_keys` does.
+
+    Args:
+        choose: Returns the model for a mapping.
+        models: All models, of which the first is for what is no mapping.
+
+    Returns:
+        An annotation for the union of the models.
+    """
+
     def validate(value: Any, _handler: object, info: ValidationInfo) -> BaseModel:
-        if isinstance(value, two | many):
+        if isinstance(value, models):
             return value
-        model = many if isinstance(value, dict) and several(value) else two
+        model = choose(value) if isinstance(value, dict) else models[0]
         if info.mode == "json":
             return model.model_validate_json(json.dumps(value), strict=True)
         return model.model_validate(value)
@@ -263,12 +277,29 @@ class ModelCard(Strict):
     ] = None
     model: ModelSpec = Field(description="the builder and its parameters")
     recipe: Annotated[
-        Recipe | ProbeRecipe, by_keys(is_probe, Recipe, ProbeRecipe), Field(description="how the model is trained")
+        Recipe | ProbeRecipe | AverageRecipe,
+        chosen_by(recipe_model, Recipe, ProbeRecipe, AverageRecipe),
+        Field(description="how the model is trained"),
     ]
+    ensemble: Annotated[tuple[str, ...], Field(min_length=2, max_length=100)] | None = Field(
+        default=None,
+        exclude=True,
+        description="cards whose scores are averaged, in place of a network: `model` then is `{builder: ensemble, "
+        "members: [...]}`",
+    )
     published: Annotated[
         tuple[PublishedFigure, ...],
         Field(max_length=MOST_ENTRIES, description="figures published about the model; not inherited"),
     ] = ()
+
+    @model_validator(mode="after")
+    def _ensemble_as_model(self) -> Self:
+        if self.ensemble is not None:  # a file of a card, whose loader calls `with_ensemble`, does not get here
+            raise ValueError(
+                "ensemble: is for card files; here give `model: {builder: ensemble, members: [...]}` and "
+                "`recipe: {average: probabilities}`"
+            )
+        return self
 
     @model_validator(mode="after")
     def _figures_of_the_classes(self) -> Self:
@@ -281,6 +312,11 @@ class ModelCard(Strict):
     def looks_at_nothing(self) -> bool:
         """Whether the answer is the same for every image by design."""
         return self.model.builder == "constant"
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The names of the cards whose scores an ensemble averages; empty for a card with a network."""
+        return tuple(self.model.params["members"]) if isinstance(self.recipe, AverageRecipe) else ()
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the result of a run.
@@ -303,17 +339,45 @@ class ModelCard(Strict):
         return card
 
 
-def recipe_problem(card: ModelCard, classes: int) -> str | None:
-    """Why a card cannot be trained on so many classes.
+def with_ensemble(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a card's data with `model` and `recipe` in place of `ensemble`.
+
+    Args:
+        data: What a card states.
+
+    Returns:
+        The same data if it states no `ensemble`.
+
+    Raises:
+        ValueError: It states a `model` as well.
+    """
+    if data.get("ensemble") is None:
+        return dict(data)
+    if "model" in data:
+        raise ValueError("ensemble: averages the scores of other cards and has no network; drop `model` or `ensemble`")
+    rest = {key: value for key, value in data.items() if key != "ensemble"}
+    recipe = data.get("recipe")
+    average = {"average": "probabilities", **recipe} if isinstance(recipe, dict) else {"average": "probabilities"}
+    return {**rest, "model": {"builder": "ensemble", "members": data["ensemble"]}, "recipe": average}
+
+
+def recipe_problem(card: ModelCard, classes: int, names: Sequence[str] = ()) -> str | None:
+    """Why a card cannot be trained on these classes.
 
     Args:
         card: The card.
         classes: Number of classes, 2 or more.
+        names: Their names, for weights by name.
 
     Returns:
         One line that names the option and what would be right; None if the recipe is for any number of classes.
     """
-    loss = card.recipe.loss
+    loss, weights = card.recipe.loss, card.recipe.class_weights
+    if isinstance(weights, dict) and set(weights) != set(names):
+        return (
+            f"recipe.class_weights has the classes {', '.join(weights)}, but those of the data are {', '.join(names)}; "
+            "give a weight to each of these, or balanced"
+        )
     if classes > 2 and loss.alpha is not None:
         return (
             f"recipe.loss.alpha {loss.alpha:g} is the weight of the positive class of two, but the data have {classes} "

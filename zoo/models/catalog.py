@@ -15,8 +15,8 @@ from zoo.config import plugins
 from zoo.config.arguments import PATH, several
 from zoo.config.errors import ConfigError
 from zoo.config.strict_yaml import read_yaml, suggest, unknown, validate
-from zoo.models.card import NAME_PATTERN, ModelCard, ModelSpec
-from zoo.models.recipe import ProbeRecipe, is_probe
+from zoo.models.card import NAME_PATTERN, ModelCard, ModelSpec, with_ensemble
+from zoo.models.recipe import ProbeRecipe, Recipe, is_average, is_probe
 from zoo.models.registry import builder_names, complete_params, get_builder
 
 REPORT_COLLECTION = "pneumonia-report"
@@ -135,7 +135,7 @@ def load_catalog(
                 raise ConfigError(f"{path}: name: is '{name}'; must equal the file's name, '{path.stem}'")
             if name in raw:
                 raise ConfigError(f"{path}: name: '{name}' is already taken by {raw[name][0]}; rename the file")
-            raw[name] = (path, {**data, "name": name})
+            raw[name] = (path, _with_ensemble({**data, "name": name}, path))
         except ConfigError as error:
             errors += error.lines
     cards: dict[str, ModelCard] = {}
@@ -153,6 +153,8 @@ def load_catalog(
         except ConfigError as error:
             failed.add(name)
             errors += error.lines
+    for name, card in cards.items():
+        errors += member_problems(card, {**dict.fromkeys(failed), **cards}, str(raw[name][0]))
     if errors:
         raise ConfigError(*dict.fromkeys(errors))
     return Catalog(
@@ -170,6 +172,27 @@ def select(cards: Mapping[str, ModelCard], names: Iterable[str]) -> list[ModelCa
             raise unknown("card", name, cards)
         chosen.append(cards[name])
     return chosen
+
+
+def member_problems(card: ModelCard, cards: Mapping[str, ModelCard | None], where: str) -> Iterator[str]:
+    """Yield a line for each member of an ensemble that cannot be one.
+
+    Args:
+        card: A card; one with a network has no members.
+        cards: All known cards by name; None for those with errors of their own.
+        where: The file, for messages.
+
+    Yields:
+        Lines that say what would be right.
+    """
+    for name in card.members:
+        member = cards.get(name)
+        if name not in cards:
+            yield f"{where}: ensemble: unknown card '{name}'. {suggest(name, cards)}"
+        elif member is not None and member.members:
+            yield f"{where}: ensemble: {name} is an ensemble; give its members: {', '.join(member.members)}"
+    for name in sorted({name for name in card.members if card.members.count(name) > 1}):
+        yield f"{where}: ensemble: {name} is named twice; `choose` lets a member count more than once"
 
 
 def contains_cards(folder: Path) -> bool:
@@ -204,13 +227,15 @@ def check_phases(card: ModelCard, where: str) -> None:
     parameter = f"{where}: model.{builder.unfreeze.parameter}"
     if isinstance(card.recipe, ProbeRecipe):
         raise ConfigError(f"{parameter} must be 0: a probe fits the last layer alone")
-    if card.recipe.finetune is None:
+    if isinstance(card.recipe, Recipe) and card.recipe.finetune is None:
         raise ConfigError(f"{parameter} needs recipe.finetune, the phase that trains them; add it")
 
 
 def check_preprocessing(card: ModelCard, where: str) -> None:
     """Raise ConfigError, beginning with `where`, if both recipe and builder convert grey levels, or neither."""
     builder, stated = card.model.builder, card.recipe.preprocessing
+    if stated == "members":
+        return
     if get_builder(builder).converts_levels and stated != "builder":
         raise ConfigError(f"{where}: recipe.preprocessing must be builder: {builder} converts grey levels itself")
     if stated == "builder" and not get_builder(builder).converts_levels:
@@ -332,6 +357,13 @@ def _resolve(name: str, path: Path, raw: Mapping[str, tuple[Path, dict[str, Any]
     return card
 
 
+def _with_ensemble(data: dict[str, Any], path: Path) -> dict[str, Any]:
+    try:
+        return with_ensemble(data)
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
 def _inherit(name: str, raw: Mapping[str, tuple[Path, dict[str, Any]]], children: tuple[str, ...]) -> dict[str, Any]:
     path, data = raw[name]
     parent = data.get("extends")
@@ -351,7 +383,33 @@ def _inherit(name: str, raw: Mapping[str, tuple[Path, dict[str, Any]]], children
         and model.get("builder", inherited.get("builder")) != inherited.get("builder")
     ):
         del base["model"]  # the parameters of another builder do not apply
-    recipe, inherited = data.get("recipe"), base.get("recipe")
-    if isinstance(recipe, Mapping) and isinstance(inherited, Mapping) and is_probe(recipe) and not is_probe(inherited):
-        base["recipe"] = {key: value for key, value in inherited.items() if key in ProbeRecipe.model_fields}
+    inherited = base.pop("recipe", None)
+    if (
+        inherited is not None
+        and (rest := _inherited_recipe(inherited, data.get("recipe"), "model" in base)) is not None
+    ):
+        base["recipe"] = rest
     return merge(base, data)
+
+
+def _inherited_recipe(inherited: Any, stated: Any, of_model: bool) -> Any:
+    """What a card inherits of a recipe.
+
+    Args:
+        inherited: The recipe of its parent.
+        stated: The recipe that the card states; None if it states none.
+        of_model: Whether the card has the builder of its parent.
+
+    Returns:
+        The recipe without keys that the card's kind of recipe lacks; None if none is left.
+    """
+    if not isinstance(inherited, Mapping):
+        return inherited
+    stated = stated if isinstance(stated, Mapping) else {}
+    begins_ensemble = is_average(stated) and not is_average(inherited)
+    ends_ensemble = is_average(inherited) and not of_model
+    if begins_ensemble or ends_ensemble:
+        return None
+    if is_probe(stated) and not is_probe(inherited):
+        return {key: value for key, value in inherited.items() if key in ProbeRecipe.model_fields}
+    return inherited

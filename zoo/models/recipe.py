@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from zoo.config.strict import Strict
+from zoo.config.strict_yaml import suggest
 
 LearningRate = Annotated[float, Field(gt=0.0, le=1.0, description="step size of the optimiser")]
 
@@ -18,9 +19,52 @@ Preprocessing = Annotated[
     Literal["rescale", "caffe", "builder"],
     Field(description="rescale: grey levels / 255; caffe: BGR minus ImageNet's means; builder: left to the builder"),
 ]
+SCHEDULES = ("constant", "cosine")
+
+
+def _known_schedule(name: Any) -> Any:
+    if isinstance(name, str) and name not in SCHEDULES:
+        raise ValueError(f"unknown schedule '{name}'. {suggest(name, SCHEDULES)}")
+    return name
+
+
+def _known_optimizer(name: Any) -> Any:
+    if isinstance(name, str) and name.lower() == "adamw":
+        raise ValueError(
+            "input should be 'adam', 'sgd' or 'rmsprop'; adamw is adam with `weight_decay: 1e-4` in the recipe"
+        )
+    return name
+
+
+def _known_weights(weights: Any) -> Any:
+    # The members of a union would each report an error.
+    if isinstance(weights, str) and weights != "balanced":
+        raise ValueError(f"unknown class weights '{weights}'; give balanced, or a weight per class: {{CLASS: 2.0}}")
+    if isinstance(weights, dict):
+        for name, weight in weights.items():
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= 1000:
+                raise ValueError(f"the weight of {name} must be a number above 0, and at most 1000")
+        if len(weights) < 2:
+            raise ValueError("give a weight to each class, at least two")
+    return weights
+
+
 ClassWeights = Annotated[
-    Literal["balanced"] | None,
-    Field(description="balanced: each class has the same weight in training, however many images it has"),
+    Literal["balanced"] | Annotated[dict[str, Factor], Field(min_length=2, max_length=1000)] | None,
+    BeforeValidator(_known_weights),
+    Field(
+        description="balanced: each class has the same weight in training, however many images it has; or a weight per "
+        "class of the data, by name"
+    ),
+]
+TestViews = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=1000,
+        description="augmented views whose scores are averaged with the score of the unchanged image, on validation "
+        "and test; 0: none",
+    ),
 ]
 _AUGMENTATION = "random changes of training images, in the views that the protocol asks for; null: none"
 
@@ -67,7 +111,7 @@ class Augmentation(Strict):
 class Optimizer(Strict):
     """The optimiser of a phase."""
 
-    name: Literal["adam", "sgd", "rmsprop"] = Field(
+    name: Annotated[Literal["adam", "sgd", "rmsprop"], BeforeValidator(_known_optimizer)] = Field(
         default="adam", description="Keras' optimiser of this name, with its other settings at Keras' defaults"
     )
     learning_rate: LearningRate
@@ -126,12 +170,34 @@ class EarlyStopping(Strict):
     )
 
 
+def _check_test_views(views: int, augmentation: Augmentation | None) -> None:
+    if views and augmentation is None:
+        raise ValueError("test_time_augmentation needs views to average; add recipe.augmentation, or drop it")
+
+
+def _without(data: dict[str, Any], names: tuple[str, ...], model: type[Strict]) -> dict[str, Any]:
+    """`data` without the fields `names` that have their defaults."""
+    return {key: v for key, v in data.items() if key not in names or v != model.model_fields[key].default}
+
+
 class Finetune(Strict):
     """The second phase: trains the layers that the model's parameters unfreeze, or else the head, at this rate."""
 
     learning_rate: LearningRate
     epochs: Annotated[Epochs, Field(description="passes through the training images; the protocol may cap them")]
     early_stopping: EarlyStopping | None = Field(default=None, description="when the phase ends earlier; null: never")
+
+
+_LATER = (
+    "label_smoothing",
+    "class_weights",
+    "schedule",
+    "warmup",
+    "weight_decay",
+    "mixup",
+    "test_time_augmentation",
+)
+"""Fields that are left out at their defaults."""
 
 
 class Recipe(Strict):
@@ -153,15 +219,41 @@ class Recipe(Strict):
         default=0.0, ge=0, lt=1, description="share of a label that training spreads evenly over the classes"
     )
     class_weights: ClassWeights = None
+    schedule: Annotated[Literal["constant", "cosine"], BeforeValidator(_known_schedule)] = Field(
+        default="constant",
+        description="learning rate over the steps of a phase; cosine: falls to 0 along half a cosine",
+    )
+    warmup: Annotated[float, Field(ge=0, le=100_000)] = Field(
+        default=0.0,
+        description="start of each phase in which the learning rate rises linearly from 0: epochs from 1, below 1 the "
+        "share of the phase",
+    )
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.0,
+        description="decoupled decay of weights per step, times the learning rate; with adam this is AdamW",
+    )
+    mixup: Annotated[float, Field(ge=0, le=100)] = Field(
+        default=0.0, description="alpha of the Beta distribution of the shares by which training images are mixed"
+    )
+    test_time_augmentation: TestViews = 0
+
+    @model_validator(mode="after")
+    def _possible(self) -> Recipe:
+        phases = {"recipe.epochs": self.epochs}
+        if self.finetune is not None:
+            phases["recipe.finetune.epochs"] = self.finetune.epochs
+        if self.warmup >= 1 and self.warmup % 1:
+            raise ValueError(f"warmup {self.warmup:g} is neither a share below 1 nor a whole number of epochs")
+        for name, epochs in phases.items():
+            if self.warmup >= 1 and self.warmup >= epochs:
+                raise ValueError(f"warmup must be below {name}, {epochs}; a share such as 0.1 fits any number")
+        _check_test_views(self.test_time_augmentation, self.augmentation)
+        return self
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # Run ids and records of cards without these options stay as they were before the options existed.
-        data: dict[str, Any] = serialize(self)
-        for name in ("label_smoothing", "class_weights"):
-            if data.get(name, "") == type(self).model_fields[name].default:
-                del data[name]
-        return data
+        return _without(serialize(self), _LATER, type(self))
 
 
 class ProbeRecipe(Strict):
@@ -178,6 +270,16 @@ class ProbeRecipe(Strict):
     augmentation: Augmentation | None = Field(default=None, description=_AUGMENTATION)
     preprocessing: Preprocessing = "rescale"
     class_weights: ClassWeights = None
+    test_time_augmentation: TestViews = 0
+
+    @model_validator(mode="after")
+    def _possible(self) -> ProbeRecipe:
+        _check_test_views(self.test_time_augmentation, self.augmentation)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(serialize(self), ("test_time_augmentation",), type(self))
 
     @property
     def loss(self) -> Loss:
@@ -200,3 +302,51 @@ class ProbeRecipe(Strict):
 def is_probe(recipe: Mapping[str, Any]) -> bool:
     """Return whether the keys of a recipe are those of a probe."""
     return "probe" in recipe
+
+
+class AverageRecipe(Strict):
+    """How an ensemble averages the scores of its members. Nothing is trained.
+
+    `average: logits` is the mean of log odds, or for three or more classes the normalised geometric mean of
+    probabilities. `choose` adds members one by one, with replacement, each time the one that lowers the log loss on
+    validation most (Caruana et al. 2004); the members of the round with the lowest log loss are averaged.
+    """
+
+    average: Literal["probabilities", "logits"] = Field(description="what of the members' scores is averaged")
+    choose: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None,
+        description="rounds of forward selection on validation; null: every member counts once",
+    )
+
+    @property
+    def loss(self) -> Loss:
+        """Cross-entropy: it is measured, and `choose` lowers it."""
+        return Loss()
+
+    @property
+    def preprocessing(self) -> Literal["members"]:
+        """Each member converts grey levels as its own card says."""
+        return "members"
+
+    @property
+    def augmentation(self) -> None:
+        """The members have their own."""
+
+    @property
+    def class_weights(self) -> None:
+        """The members have their own."""
+
+    @property
+    def test_time_augmentation(self) -> Literal[0]:
+        """The members have their own."""
+        return 0
+
+
+def recipe_model(recipe: Mapping[str, Any]) -> type[Recipe | ProbeRecipe | AverageRecipe]:
+    """Return the kind of recipe that has these keys."""
+    return AverageRecipe if is_average(recipe) else ProbeRecipe if is_probe(recipe) else Recipe
+
+
+def is_average(recipe: Mapping[str, Any]) -> bool:
+    """Return whether the keys of a recipe are those of an ensemble."""
+    return "average" in recipe

@@ -113,6 +113,15 @@ def model_of(run: Run, store: Store) -> Path:
     """
     if run.status != "ok":
         raise ConfigError(f"the run {run.run_id} ({run.spec.card.name} seed {run.spec.seed}) failed: {run.error}")
+    of_run = f"the run {run.run_id} ({run.spec.card.name} seed {run.spec.seed})"
+    if run.members:
+        names = ", ".join(member.card for member in run.members if member.weight)
+        raise ConfigError(f"{of_run} averages stored scores of {names} and has no model; use one of these cards")
+    if views := run.spec.card.recipe.test_time_augmentation:
+        raise ConfigError(
+            f"{of_run} averages {1 + views} views of each image (recipe.test_time_augmentation), and a stored model "
+            "scores one, for which its threshold is not chosen; run the card with test_time_augmentation: 0"
+        )
     path = store.model_file(run)
     if not path.is_file():
         raise ConfigError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from benchmark.data.dataset import Dataset
 from benchmark.runs.execution.engines.engine import Make, Work
@@ -35,8 +35,8 @@ def execute_all(
     Finished runs of the store are reused; failed ones are computed again. A run that another process computes is
     awaited. A run that exceeds a limit is ended and stored as failed; the others continue. No run starts while other
     programs use nearly all memory, for at most ten minutes. A run that was ended for want of memory is tried again
-    once, alone, after all others. On an exception, including KeyboardInterrupt, runs in progress are ended; finished
-    ones stay stored.
+    once, alone, after all others. An ensemble follows its members; if one of their runs failed, it has no run. On an
+    exception, including KeyboardInterrupt, runs in progress are ended; finished ones stay stored.
 
     Args:
         specs: The runs.
@@ -51,7 +51,7 @@ def execute_all(
         threads: Number of threads of each run; None for one per core of the machine.
 
     Returns:
-        The runs in the order of `specs`.
+        The runs in the order of `specs`; an ensemble is absent if a run of a member failed.
 
     Raises:
         DataError: The data cannot be split as the protocol requests.
@@ -61,6 +61,7 @@ def execute_all(
     store.sweep()
     shared = Work(specs, dataset, store, jobs, limits, on_event, registration, also_unfrozen, threads)
     waiting: list[RunSpec] = []
+    ensembles: list[RunSpec] = []
     done: dict[str, Run] = {}
     for spec in cheap_first(specs):
         run = reusable_run(store, spec)
@@ -68,14 +69,17 @@ def execute_all(
             done[spec.run_id] = run
             on_event(Reused(spec, run))
         else:
-            waiting.append(spec)
+            (ensembles if spec.members else waiting).append(spec)
     computing = engine(shared)
     postponed: deque[RunSpec] = deque()
     tried: set[str] = set()
     try:
-        while waiting or computing.is_busy or postponed:
-            if not waiting and not computing.is_busy:
+        while waiting or computing.is_busy or postponed or ensembles:
+            if not waiting and not computing.is_busy and postponed:
                 waiting = [postponed.popleft()]
+            elif not waiting and not computing.is_busy:
+                waiting = [spec for spec in ensembles if all(_is_finished(id_, done, store) for id_ in spec.members)]
+                ensembles = []
             waiting = computing.submit(waiting)
             for ended in computing.watch() if waiting or computing.is_busy else ():
                 spec, run = ended.spec, ended.run
@@ -90,4 +94,9 @@ def execute_all(
                 on_event(Reused(spec, run) if ended.is_reused else Finished(spec, run))
     finally:
         computing.cancel()
-    return [done[spec.run_id] for spec in specs]
+    return [done[spec.run_id] for spec in specs if spec.run_id in done]
+
+
+def _is_finished(run_id: str, done: Mapping[str, Run], store: Store) -> bool:
+    run = done.get(run_id) or store.get(run_id)
+    return run is not None and run.status == "ok"

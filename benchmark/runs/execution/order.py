@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 from benchmark.runs.run import RunSpec
-from zoo.models.recipe import ProbeRecipe
+from zoo.models.recipe import AverageRecipe, ProbeRecipe
 from zoo.models.registry import get_builder
 
 
@@ -21,12 +21,15 @@ class Cost(IntEnum):
     HEAD = 2  # new layers on features of a frozen base
     SCRATCH = 3  # all layers
     FINETUNED = 4  # layers of a pretrained base as well
+    AVERAGE = 5  # nothing: an ensemble waits for its members
 
 
 def cost_of(spec: RunSpec) -> Cost:
     """What a run trains. Raises ConfigError for an unknown builder."""
     recipe, model = spec.card.recipe, spec.card.model
     builder = get_builder(model.builder)
+    if isinstance(recipe, AverageRecipe):
+        return Cost.AVERAGE
     pretrained = builder.weights_of(model.params) is not None
     if isinstance(recipe, ProbeRecipe):
         return Cost.PROBE if pretrained else Cost.FIT

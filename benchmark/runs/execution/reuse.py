@@ -10,11 +10,12 @@ from zoo.models.registry import Unfrozen, get_builder
 
 
 def reusable_run(store: Store, spec: RunSpec) -> Run | None:
-    """The stored run of `spec` if it finished and is intact, with its model if the protocol keeps models; else None."""
+    """The stored run of `spec` if it is finished and whole, with its model where the protocol keeps one; else None."""
     run = store.get(spec.run_id)
-    if run is None or run.status != "ok" or (spec.protocol.keep_models and not store.model_is_whole(run)):
+    if run is None or run.status != "ok":
         return None
-    return run
+    needs_model = spec.protocol.keep_models and not spec.members
+    return None if needs_model and not store.model_is_whole(run) else run
 
 
 def feature_key(spec: RunSpec) -> str:

@@ -21,6 +21,7 @@ import benchmark.training.backend as backend
 from benchmark.data.checks.batch_effect import BatchEffect, prepared_effects
 from benchmark.data.checks.leakage import related_test_images
 from benchmark.data.decoding.prepared import LabelledImages, is_whole, load, with_names
+from benchmark.evidence.averages import cross_entropy
 from benchmark.evidence.decisions.decide import Decision
 from benchmark.evidence.diagnosis.training_record import (
     Intensity,
@@ -35,6 +36,7 @@ from benchmark.runs.deployment.known_images import IMAGES, write_known
 from benchmark.runs.deployment.model_files import write_model
 from benchmark.runs.drawn_split import training_images
 from benchmark.runs.environment import describe_environment
+from benchmark.runs.execution.averaging import Averaged, average_and_score
 from benchmark.runs.execution.failure import RunState, failed_run, has_finished_run, save_failed, traceback_of
 from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, Stored
 from benchmark.runs.history import History
@@ -112,9 +114,15 @@ def run_job(job: Job, store: Store, threads: int, notify: Callable[[Message], No
     """
     state = RunState(notify)
     try:
-        scored = train_and_score(job, threads, state)
-        run = assess(job, scored, state)
-        write = partial(_write_model, scored, state) if job.spec.protocol.keep_models else None
+        write = None
+        if job.spec.members:
+            state.environment = describe_environment(backend.versions(), threads, None, None)
+            state.timer.end("start")
+            run = assess(job, average_and_score(job, store, state, _loaded), state)
+        else:
+            scored = train_and_score(job, threads, state)
+            run = assess(job, scored, state)
+            write = partial(_write_model, scored, state) if job.spec.protocol.keep_models else None
         state.begin(_STORING)
         store.save(run, state.scores, state.history, write)
     except (Exception, SystemExit) as error:
@@ -181,6 +189,7 @@ def train_and_score(job: Job, threads: int, state: RunState) -> Scored:
         seed=spec.seed,
         view_seed=spec.protocol.view_seed,
         classes=len(spec.dataset.classes),
+        class_names=spec.dataset.classes,
         views=None if spec.protocol.views == "fresh" else spec.protocol.views,
         features=FeatureOptions(default_bank(), methods, job.also_unfrozen),
         on_step=_throttled(state.notify),
@@ -214,25 +223,30 @@ def _scores(spec: RunSpec, fitted: Fitted, images: LabelledImages) -> AnyScores:
     return scores_of(images.split, images.labels, y_score, facts.classes, patients, ordered=facts.ordered)
 
 
-def assess(job: Job, scored: Scored, state: RunState) -> Run:
-    """Make the record of a trained and scored model: figures, probes, diagnosis, costs.
+def assess(job: Job, scored: Scored | Averaged, state: RunState) -> Run:
+    """Make the record of a trained and scored model, or of an ensemble: figures, probes, diagnosis, costs.
 
     Args:
         job: What was computed.
-        scored: The model with its scores.
+        scored: The model with its scores, or the scores of an ensemble.
         state: The state of the run, which is updated.
 
     Returns:
         The record of a finished run.
     """
-    spec, fitted, train, choice = job.spec, scored.fitted, scored.train, scored.choice
+    spec, train, choice = job.spec, scored.train, scored.choice
+    fitted = scored.fitted if isinstance(scored, Scored) else None
     card, bench = spec.protocol.budgeted(spec.card), spec.stage == "bench"  # the card as it was trained
     by_part: dict[str, AnyScores] = {scores.split: scores for scores, _ in state.parts}
     state.begin("the loss")
-    losses = {part: total_loss(card, fitted.model, s.y_true, s.y_score) for part, s in by_part.items()}
-    batch = card.recipe.batch_size if isinstance(card.recipe, Recipe) else BATCH
-    state.begin("the probe in both modes")
-    modes = batch_norm_probe(*score_in_both_modes(fitted, train, batch))
+    if fitted is None:
+        losses = {part: cross_entropy(s.y_true, s.y_score) for part, s in by_part.items()}
+        modes = None
+    else:
+        losses = {part: total_loss(card, fitted.model, s.y_true, s.y_score) for part, s in by_part.items()}
+        batch = card.recipe.batch_size if isinstance(card.recipe, Recipe) else BATCH
+        state.begin("the probe in both modes")
+        modes = batch_norm_probe(*score_in_both_modes(fitted, train, batch))
     state.begin("the grey levels")
     parts = (train, *(images for _, images in state.parts))
     intensity: dict[str, Intensity] = {images.split: Intensity(*grey_levels(images)) for images in parts}
@@ -247,9 +261,9 @@ def assess(job: Job, scored: Scored, state: RunState) -> Run:
         contrasts = _contrasts(_with_prepared(job.folder, lambda folder: prepared_effects(folder, unit), state))
     checks = TrainingDiagnostics(modes=modes, intensity=intensity, related=related, contrasts=contrasts)
     inference_ms = None
-    if bench:
+    if bench and isinstance(scored, Scored):
         state.begin("the timing of inference")
-        inference_ms = ms_per_image(fitted, scored.val)
+        inference_ms = ms_per_image(scored.fitted, scored.val)
     state.begin("the figures")
     sizes = spec.protocol.class_sizes
     costs = costs_of(choice)
@@ -283,8 +297,9 @@ def assess(job: Job, scored: Scored, state: RunState) -> Run:
         at_chosen=at_chosen,
         diagnosis=unintended(diagnosis, card),
         checks=checks,
-        probe=fitted.probe,
-        costs=_costs(fitted, inference_ms, state),
+        probe=None if fitted is None else fitted.probe,
+        members=scored.members if isinstance(scored, Averaged) else (),
+        costs=_costs(scored, inference_ms, state),
         environment=state.environment,
         registration=job.registration,
     )
@@ -337,9 +352,12 @@ def _with_loss(loss: float, figures: dict[str, Figure]) -> dict[str, Figure]:
     return {"loss": Figure("loss", loss), **figures}
 
 
-def _costs(fitted: Fitted, inference_ms: float | None, state: RunState) -> Costs:
+def _costs(scored: Scored | Averaged, inference_ms: float | None, state: RunState) -> Costs:
     """The costs of the run until now."""
     state.timer.end("figures")
+    if isinstance(scored, Averaged):
+        return scored.costs(time.perf_counter() - state.started, state.timer.seconds, _peak_memory_mib())
+    fitted = scored.fitted
     return Costs(
         seconds=time.perf_counter() - state.started,
         epochs=len(fitted.history),

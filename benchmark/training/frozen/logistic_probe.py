@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +14,7 @@ from benchmark.training.logistic import fit_logistic
 from benchmark.training.nearest import NearestNeighbours, fit_nearest
 from benchmark.training.network import join, run_batched, segment, without_inputs
 from benchmark.training.probe_facts import ProbeFacts
-from benchmark.training.targets import balanced_class_weights
+from benchmark.training.targets import class_weights_of
 from zoo.config.errors import ConfigError
 from zoo.models.recipe import ProbeRecipe
 
@@ -21,7 +23,13 @@ FRESH_VIEWS = 4
 
 
 def fit_last_layer(
-    network: Network, recipe: ProbeRecipe, train: LabelledImages, *, views: int | None, classes: int
+    network: Network,
+    recipe: ProbeRecipe,
+    train: LabelledImages,
+    *,
+    views: int | None,
+    classes: int,
+    class_names: Sequence[str] = (),
 ) -> ProbeFacts:
     """Fit the last layer of a network as logistic regression, or replace it by one that lets neighbours vote.
 
@@ -36,6 +44,7 @@ def fit_last_layer(
         train: The training images.
         views: The number of augmented views per image; None for `FRESH_VIEWS`.
         classes: Number of classes, 2 or more.
+        class_names: Their names, for class weights by name.
 
     Returns:
         How the layer was fitted.
@@ -55,7 +64,8 @@ def fit_last_layer(
     rows = np.concatenate([_rows(features, part) for part in inputs])
     weights = np.full(len(train), 1 / len(inputs))
     if recipe.class_weights is not None:
-        weights *= [balanced_class_weights(train.labels, classes)[label] for label in train.labels.tolist()]
+        of_class = class_weights_of(recipe.class_weights, train.labels, class_names, classes)
+        weights *= [of_class[label] for label in train.labels.tolist()]
     labels, patients = np.tile(train.labels, len(inputs)), train.patients * len(inputs)
     weights = np.tile(weights, len(inputs))
     if recipe.probe == "knn":

@@ -35,6 +35,9 @@ _TIMED = 2 * _BATCH
 def score(fitted: Fitted, images: LabelledImages) -> Floats:
     """Score every image of a split in inference mode.
 
+    With `test_time_augmentation`, the score of an image is the mean of those of the unchanged image and of its first
+    augmented views, which the protocol's view seed draws. Validation and test are scored alike.
+
     The k scores of an image are divided by their sum in float64: a softmax in float32 sums to 1 within 1e-6 only.
 
     Args:
@@ -48,7 +51,16 @@ def score(fitted: Fitted, images: LabelledImages) -> Floats:
     Raises:
         TrainingDiverged: A score is not in [0, 1], or the k scores of an image do not sum to 1.
     """
-    outputs = run_batched(fitted.network.tail, fitted.network.unaugmented(images))
+    network = fitted.network
+    everything = np.arange(len(images))
+    total = _checked(run_batched(network.tail, network.unaugmented(images)), images)
+    for view in range(fitted.test_views):
+        total = total + _checked(run_batched(network.tail, network.batch(images, view, everything)), images)
+    return total / (1 + fitted.test_views)
+
+
+def _checked(outputs: npt.NDArray[np.floating], images: LabelledImages) -> Floats:
+    """The scores of one view of the images; raises as `score` does."""
     scores = without_single_axis(outputs).astype(np.float64)
     wrong = ~((scores >= 0) & (scores <= 1))
     if wrong.any():
@@ -72,6 +84,8 @@ def summing_to_one(scores: Floats) -> Floats:
 def ms_per_image(fitted: Fitted, images: LabelledImages) -> float:
     """Measure how long the whole model takes per image, from pixels to score, after a first batch.
 
+    With `test_time_augmentation`, the model scores every view; the time to make the views does not count.
+
     Args:
         fitted: The trained model.
         images: The images of a split; at most 16 are used.
@@ -82,7 +96,8 @@ def ms_per_image(fitted: Fitted, images: LabelledImages) -> float:
     sample = images.pixels[:_TIMED]
     run_batched(fitted.model, sample[:_BATCH], _BATCH)
     start = time.perf_counter()
-    run_batched(fitted.model, sample, _BATCH)
+    for _ in range(1 + fitted.test_views):
+        run_batched(fitted.model, sample, _BATCH)
     return 1000 * (time.perf_counter() - start) / len(sample)
 
 

@@ -38,11 +38,11 @@ from reports.results.measured import (
     decides_by_choice,
     is_multiclass,
 )
-from reports.results.methods import methods
+from reports.results.methods import members_in_words, methods
 from reports.results.multiclass import multiclass_card
 from reports.results.multiclass_text import decision_lines, overall_keys
 from reports.results.outside_text import one_line_about
-from reports.results.recipe import NO_EPOCHS, recipe_in_words
+from reports.results.recipe import AVERAGED, NO_EPOCHS, recipe_in_words
 from reports.results.split_faults import BY_DESIGN
 from reports.text import (
     MISSING,
@@ -320,9 +320,10 @@ def _facts(run: Run) -> Iterator[RenderableType]:
     rows += [("note", note) for note in run.split.notes]
     if (probe := run.probe) is not None:
         rows += [("probe", line) for line in (probe.in_words(), *probe.notes)]
+    rows += [("member", line) for line in members_in_words(run)]
     if (costs := run.costs) is not None:
         per_image, per_epoch = costs.inference_ms_per_image, costs.seconds_per_epoch
-        epochs = NO_EPOCHS
+        epochs = AVERAGED if run.members else NO_EPOCHS
         if per_epoch is not None:
             epochs = f"{plural(costs.epochs, 'epoch')}, {per_epoch:.1f} s per epoch"
         rows += [

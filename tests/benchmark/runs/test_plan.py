@@ -15,7 +15,7 @@ from benchmark.runs.run import DatasetFacts, RunSpec
 from tests.support.tiny import card, protocol, write_npz
 from zoo.config.errors import ConfigError
 from zoo.models import registry
-from zoo.models.card import ModelSpec
+from zoo.models.card import ModelCard, ModelSpec
 from zoo.models.catalog import REPORT_COLLECTION, load_cards, load_catalog
 
 # The ids under `quick` on the phantom, as stored runs have them.
@@ -144,3 +144,38 @@ def test_the_runs_of_the_report_on_the_phantom_keep_their_ids() -> None:
         name: RunSpec(card=of, protocol=load_protocol("quick"), dataset=facts, seed=0) for name, of in cards.items()
     }
     assert {name: spec.run_id for name, spec in specs.items()} == PHANTOM_IDS
+
+
+def mean(*members: str) -> ModelCard:
+    model = {"builder": "ensemble", "members": list(members)}
+    fields = {"name": "mean", "title": "t", "change": "c", "model": model, "recipe": {"average": "probabilities"}}
+    return ModelCard.model_validate(fields)
+
+
+@pytest.mark.parametrize("folds", [None, 2])
+def test_an_ensemble_averages_the_runs_of_the_same_seed_and_fold(folds: int | None, dataset: Dataset) -> None:
+    whole = replace(dataset, images=tuple(replace(image, part="all") for image in dataset.images)) if folds else dataset
+    rules = FOLDED if folds else protocol()
+    plan = make_plan([mean("a", "b"), card("a"), card("b", epochs=1)], rules, whole, seeds=[3, 1])
+    by_card = {name: [spec for spec in plan.specs if spec.card.name == name] for name in ("mean", "a", "b")}
+    assert [spec.card.name for spec in plan.specs] == [name for name, specs in by_card.items() for _ in specs]
+    for average, *members in zip(*by_card.values(), strict=True):
+        assert average.members == tuple(spec.run_id for spec in members)
+        assert {(spec.seed, spec.fold) for spec in members} == {(average.seed, average.fold)}
+    assert not plan.skips
+
+
+def test_the_run_id_of_an_ensemble_depends_on_the_runs_of_its_members(dataset: Dataset) -> None:
+    plans = [make_plan([mean("a", "b"), card("a"), card("b", epochs=n)], protocol(), dataset) for n in (1, 2)]
+    assert len({plan.specs[0].run_id for plan in plans}) == 2
+    (spec,) = make_plan([card("a")], protocol(), dataset).specs
+    assert "members" not in spec.model_dump(mode="json")
+
+
+def test_an_ensemble_with_a_skipped_or_missing_member_is_skipped_with_the_reason(dataset: Dataset) -> None:
+    large = card("b", model={"filters": [4] * 6})
+    plan = make_plan([mean("a", "b"), card("a"), large], protocol(), dataset)
+    reasons = {skip.card.name: skip.reason for skip in plan.skips}
+    assert reasons["mean"] == f"its member b is skipped: {reasons['b']}"
+    (skip,) = make_plan([mean("a", "b"), card("a")], protocol(), dataset).skips
+    assert skip.reason == "its member b is not among the cards"

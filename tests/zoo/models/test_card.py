@@ -36,6 +36,11 @@ TUNED: dict[str, Any] = {
         "finetune": {"learning_rate": 1e-5, "epochs": 6, "early_stopping": {"patience": 2}},
         "label_smoothing": 0.1,
         "class_weights": "balanced",
+        "schedule": "cosine",
+        "warmup": 0.1,
+        "weight_decay": 1e-4,
+        "mixup": 0.2,
+        "test_time_augmentation": 4,
     },
 }
 
@@ -85,7 +90,7 @@ def test_prose_and_published_figures_are_no_part_of_identity(field: str, value: 
         ("recipe.early_stopping.patience", 4),
         ("recipe.early_stopping.monitor", "val_accuracy"),
         ("recipe.early_stopping.restore_best_weights", False),
-        ("recipe.augmentation", None),
+        ("recipe.augmentation", {}),
         ("recipe.augmentation.rotation_degrees", 21),
         ("recipe.augmentation.horizontal_flip", True),
         ("recipe.augmentation.fill", "reflect"),
@@ -95,6 +100,12 @@ def test_prose_and_published_figures_are_no_part_of_identity(field: str, value: 
         ("recipe.finetune.early_stopping", None),
         ("recipe.label_smoothing", 0.0),
         ("recipe.class_weights", None),
+        ("recipe.class_weights", {"NORMAL": 1.0, "PNEUMONIA": 2.0}),
+        ("recipe.schedule", "constant"),
+        ("recipe.warmup", 0.2),
+        ("recipe.weight_decay", 0.0),
+        ("recipe.mixup", 0.4),
+        ("recipe.test_time_augmentation", 0),
     ],
 )
 def test_whatever_decides_a_run_is_part_of_identity(path: str, value: Any) -> None:
@@ -405,9 +416,11 @@ def test_a_card_has_a_json_schema_with_every_section() -> None:
 
 
 def test_options_of_training_at_their_defaults_leave_run_ids_and_records_as_they_were() -> None:
-    stated = changed(changed(PLAIN, "recipe.label_smoothing", 0.0), "recipe.class_weights", None)
-    assert card(stated).identity() == card(PLAIN).identity()
-    assert {"label_smoothing", "class_weights"}.isdisjoint(card(stated).model_dump(mode="json")["recipe"])
+    later = {"label_smoothing": 0.0, "class_weights": None, "schedule": "constant", "warmup": 0, "weight_decay": 0}
+    later |= {"mixup": 0, "test_time_augmentation": 0}
+    stated = card({**PLAIN, "recipe": {**PLAIN["recipe"], **later}})
+    assert stated.identity() == card(PLAIN).identity()
+    assert later.keys().isdisjoint(stated.model_dump(mode="json")["recipe"])
     assert ModelCard.model_validate(card(TUNED).model_dump(mode="json")) == card(TUNED)
 
 
@@ -436,11 +449,39 @@ def test_focal_loss_without_alpha_needs_a_gamma_and_is_a_loss_of_its_own() -> No
 
 
 @pytest.mark.parametrize(
-    ("path", "value"), [("label_smoothing", 1.0), ("label_smoothing", -0.1), ("class_weights", "equal")]
+    ("path", "value"),
+    [
+        ("label_smoothing", 1.0),
+        ("label_smoothing", -0.1),
+        ("class_weights", "equal"),
+        ("class_weights", {"NORMAL": 0, "PNEUMONIA": 1}),
+        ("class_weights", {"NORMAL": 1}),
+        ("weight_decay", -1e-4),
+        ("mixup", -0.2),
+        ("test_time_augmentation", 1.5),
+    ],
 )
 def test_an_option_of_training_out_of_range_is_refused(path: str, value: Any) -> None:
     (line,) = errors_in(changed(PLAIN, f"recipe.{path}", value))
     assert line.startswith(f"card.yaml: recipe.{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "line"),
+    [
+        ({"schedule": "cosin"}, "recipe.schedule: unknown schedule 'cosin'. Did you mean cosine?"),
+        ({"warmup": 2}, "recipe: warmup must be below recipe.epochs, 2; a share such as 0.1 fits any number"),
+        ({"warmup": 1.5}, "recipe: warmup 1.5 is neither a share below 1 nor a whole number of epochs"),
+        ({"test_time_augmentation": 4}, "recipe: test_time_augmentation needs views to average; add"),
+        (
+            {"optimizer": {"name": "adamw", "learning_rate": 0.1}},
+            "recipe.optimizer.name: input should be 'adam', 'sgd' or 'rmsprop'; adamw is adam with",
+        ),
+    ],
+)
+def test_a_recipe_that_cannot_be_trained_says_what_would_be_right(recipe: dict[str, Any], line: str) -> None:
+    (error,) = errors_in({**PLAIN, "recipe": {**PLAIN["recipe"], **recipe}})
+    assert error.startswith(f"card.yaml: {line}")
 
 
 def test_a_recipe_for_two_classes_has_a_problem_with_three() -> None:

@@ -47,7 +47,9 @@ def command(
     ] = None,
     tuner: Annotated[
         str | None,
-        typer.Option("--tuner", metavar="NAME", help="random, bayesian, hyperband or grid. Default: set by the space."),
+        typer.Option(
+            "--tuner", metavar="NAME", help="random, bayesian, hyperband, grid, optuna. Default: set by the space."
+        ),
     ] = None,
     trials: Annotated[
         int | None,

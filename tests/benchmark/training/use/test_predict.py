@@ -11,14 +11,17 @@ import pytest
 from PIL import Image as Pillow
 
 from benchmark.evidence.scores import SUM_TOLERANCE as OF_EVIDENCE
+from benchmark.training.augmentation import augmented_view
 from benchmark.training.fit import Fitted, TrainingDiverged
 from benchmark.training.model_graph import SUM_TOLERANCE
+from benchmark.training.network import run_batched
 from benchmark.training.use.model_file import load_model, save_model
 from benchmark.training.use.predict import ImageDescriber, ms_per_image, score
 from benchmark.training.use.probe import score_in_both_modes
 from tests.support import tiny
-from tests.support.multiclass import images, in_turn, trained
+from tests.support.multiclass import frozen_builder, images, in_turn, trained
 from zoo.config.errors import ConfigError
+from zoo.models.card import ModelSpec
 
 TEST = images("test", in_turn(12))
 
@@ -53,6 +56,27 @@ def test_both_modes_score_every_class(fitted: Fitted) -> None:
 
 def test_the_time_per_image_is_measured(fitted: Fitted) -> None:
     assert ms_per_image(fitted, TEST) > 0
+
+
+@pytest.mark.parametrize("frozen", [False, True], ids=["whole", "behind frozen layers"])
+def test_test_time_augmentation_is_the_mean_of_the_scores_of_each_view(
+    frozen: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = tiny.card(
+        epochs=1, augmentation={"rotation_degrees": 30, "brightness": [0.5, 1.5]}, test_time_augmentation=2
+    )
+    if frozen:
+        builder = frozen_builder(monkeypatch)
+        card = card.model_copy(update={"model": ModelSpec(builder=builder)})
+    augmented = trained(tmp_path, card)
+    assert (augmented.network.prefix_end is not None) == frozen
+    views = [augmented_view(TEST.pixels, TEST.digests, card.recipe.augmentation, view, 0) for view in (0, 1)]
+    separate = [run_batched(augmented.model, view).astype(np.float64) for view in (TEST.pixels, *views)]
+    expected = np.mean([each / each.sum(axis=1, keepdims=True) for each in separate], axis=0)
+    assert not np.allclose(separate[0], separate[1], atol=1e-4)
+    scores = score(augmented, TEST)
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
+    assert score(augmented, TEST).tobytes() == scores.tobytes()
 
 
 def test_scores_that_are_no_shares_are_a_diverged_training(fitted: Fitted) -> None:

@@ -1,0 +1,1 @@
+"""Cards that average the scores of other cards."""
