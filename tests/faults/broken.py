@@ -37,7 +37,7 @@ class Guest:
     options: tuple[str, ...] = ()
 
 
-NAN = Guest("a card whose loss becomes NaN", NET, "NaN")
+NAN = Guest("a card whose loss becomes NaN", NET, "the training loss is nan")
 HANGING = Guest(
     f"a hanging card, limited to {LIMIT_S} s",
     "    time.sleep(4000)\n",
