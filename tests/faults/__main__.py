@@ -24,16 +24,19 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.faults.broken import HANGING, NAN, end_badly
+from tests.faults.clusters import ray_nodes, slurm_tasks, why_no_ray, why_no_slurm
 from tests.faults.disk import full, read_only, why_no_mount
+from tests.faults.fuzz.series import fuzz_loaders
 from tests.faults.interrupted import interrupt
 from tests.faults.study import Tally, undisturbed
 from tests.faults.together import crowd, jumping_clock
 
-SERIES = ("kills", "signals", "disk", "readonly", "together", "clock", "nan", "hang")
+SERIES = ("kills", "signals", "disk", "readonly", "together", "clock", "nan", "hang", "slurm", "ray", "fuzz")
 _NEEDED = {
     "kills": ("bench", "search", "report", "bank"),
     "signals": ("bench",),
     "disk": ("bench", "bank"),
+    **dict.fromkeys(("slurm", "ray"), ("cluster",)),
     **dict.fromkeys(("readonly", "together", "clock", "nan", "hang"), ("bench",)),
 }
 """The commands of each series, which are run undisturbed first."""
@@ -51,7 +54,7 @@ def series(asked: argparse.Namespace, folder: Path) -> Iterator[Inject]:
     Yields:
         One function per row of the table.
     """
-    kills, disks, others = (4, 2, 1) if asked.quick else (100, 20, 5)
+    kills, disks, nodes, others = (4, 2, 1, 1) if asked.quick else (100, 20, 20, 5)
     minutes = asked.minutes or (0.5 if asked.quick else 10.0)
     names = [command for name in asked.only for command in _NEEDED.get(name, ())]
     whole = undisturbed(folder, list(dict.fromkeys(names)))
@@ -73,8 +76,14 @@ def series(asked: argparse.Namespace, folder: Path) -> Iterator[Inject]:
                 yield lambda: full("bank", disks // 2, asked.seed, folder, whole["bank"], cache=True)
             case "readonly" if (reason := why_no_mount(folder)) is None:
                 yield lambda: read_only("bench", folder, whole["bench"])
-            case "disk" | "readonly":
+            case "slurm" if (reason := why_no_slurm()) is None:
+                yield lambda: slurm_tasks(nodes, asked.seed, folder, whole["cluster"])
+            case "ray" if (reason := why_no_ray()) is None:
+                yield lambda: ray_nodes(nodes, asked.seed, folder, whole["cluster"])
+            case "disk" | "readonly" | "slurm" | "ray":
                 print(f"{name}: not run: {reason}", file=sys.stderr)
+            case "fuzz":
+                yield lambda: fuzz_loaders(minutes, asked.seed, folder)
             case "together":
                 for processes in (2, 4):
                     yield lambda processes=processes: crowd(  # type: ignore[misc]
@@ -132,7 +141,10 @@ def main() -> int:
         folder = (asked.keep or Path(temporary)).resolve()
         for inject in series(asked, folder):
             begin = time.monotonic()
-            tally = inject()
+            try:
+                tally = inject()
+            except Exception as error:  # the other series go on
+                tally = Tally("a series that ended early", unfinished=1, notes=[f"{type(error).__name__}: {error}"])
             tally.seconds = time.monotonic() - begin
             tallies.append(tally)
             print(f"{tally.name}: {tally.seconds:.0f} s", file=sys.stderr, flush=True)

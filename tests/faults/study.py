@@ -36,13 +36,16 @@ CARDS = {
     ),
 }
 """The cards of the study: one that trains for a second, one with frozen layers."""
+SEEDS = 4
+"""Runs of each card on a cluster."""
+
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "bench": ("bench", "constant", "scratch", "--seeds", "2"),
     "bank": ("bench", "frozen", "--seeds", "2"),
     "search": ("search", "scratch", "--space", "rates.yaml", "--out", "searched"),
     "report": ("report", "--out", "reported"),
     "guest": ("bench", "constant", "guest"),
-    "cluster": ("bench", "constant", "pixels-logistic", "--seeds", "4", "--cores", "1"),
+    "cluster": ("bench", "constant", "pixels-logistic", "--seeds", str(SEEDS), "--cores", "1"),
 }
 """Commands of the study, without the options that all of them share."""
 SHARED = ("--data", "two.npz", "--protocol", "smallest.yaml", "--store", "runs", "--cards", "cards")

@@ -180,6 +180,16 @@ def _check_plain(path: Path, arrays: Arrays, key: str) -> None:
         raise DataError(f"{path}: {key} is of type {str(array.dtype)[:80]}; numbers or strings are needed")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise DataError(f"{path}: {key} contains NaN or infinite values; every image needs a finite value")
+    if array.dtype.kind == "U" and not _is_unicode(array):
+        raise DataError(f"{path}: {key} contains characters that do not exist in Unicode; write its strings again")
+
+
+def _is_unicode(array: npt.NDArray[Any]) -> bool:
+    """Whether the code points of strings exist. NumPy reads any number, and Python fails when it uses the string."""
+    if not array.nbytes:
+        return True
+    points = np.ascontiguousarray(array).view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+    return bool(((points < 0xD800) | ((points > 0xDFFF) & (points <= 0x10FFFF))).all())
 
 
 def _names(path: Path, arrays: Arrays, values: npt.NDArray[Any]) -> tuple[str, ...]:

@@ -191,7 +191,9 @@ def _shorter(content: bytes) -> Iterator[bytes]:
     with contextlib.suppress(ValueError, RecursionError):
         data: Any = json.loads(content)
         if isinstance(data, dict | list):
-            yield from (mutations.as_text(each).encode("utf-8", "surrogatepass") for each in mutations.smaller_trees(data))
+            yield from (
+                mutations.as_text(each).encode("utf-8", "surrogatepass") for each in mutations.smaller_trees(data)
+            )
             return
     yield from mutations.smaller_bytes(content)
 

@@ -37,7 +37,6 @@ USER_ERRORS = (ConfigError, DataError)
 """What a loader may raise, in lines that a person can print."""
 
 
-
 @dataclass(frozen=True)
 class Target:
     """A loader.
@@ -219,4 +218,3 @@ TARGETS: dict[str, Target] = {
     "history": Target(lambda: _files_of_run("history.csv"), ".csv", _read_run("history.csv"), mutations.mutate_bytes),
 }
 """The loaders by name."""
-
