@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -28,6 +27,7 @@ SLURM_OPTIONS = ("--engine", "slurm", "--slurm", "partition=main,time=10")
 PATIENCE_S = 900
 _LOOK_S = 0.1
 _LATEST_S = 8.0
+_NODE_TRIES = 5
 
 
 def why_no_slurm() -> str | None:
@@ -145,18 +145,20 @@ def ray_nodes(count: int, seed: int, folder: Path, whole: Undisturbed) -> Tally:
 def _on_ray(study: Study, most: int, seed: str) -> tuple[int, dict[str, Any]]:
     """Run the benchmark once on a cluster, in a process of its own: that of Ray must not be forked."""
     variables = {**environment(study.cache), "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "RAY_USAGE_STATS_ENABLED": "0"}
-    done = subprocess.run(
-        [sys.executable, "-m", __name__, str(most), seed],
-        cwd=study.folder,
-        env=variables,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
-    last = (done.stdout.splitlines() or [""])[-1]
-    killed = int(last) if last.isdecimal() else 0
-    return done.returncode, {"killed": killed, "printed": done.stdout + done.stderr}
+    log = study.folder / "ray.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(most), seed], cwd=study.folder, env=variables, stdout=file, stderr=file
+        )
+        try:
+            code = process.wait(PATIENCE_S)
+        finally:
+            for daemon in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else ():
+                daemon.kill()
+            process.kill()
+    printed = log.read_text(encoding="utf-8", errors="replace")
+    last = (printed.splitlines() or [""])[-1]
+    return code, {"killed": int(last) if last.isdecimal() else 0, "printed": printed}
 
 
 def _bench_on_ray(most: int, seed: str) -> int:
@@ -170,31 +172,18 @@ def _bench_on_ray(most: int, seed: str) -> int:
     small = {"num_cpus": 1, "object_store_memory": 100 * 1024**2}
     cluster = Cluster()
     cluster.add_node(**(small | {"num_cpus": 0}), include_dashboard=False)
-    node = cluster.add_node(**small)
-    cluster.wait_for_nodes()
+    node = _added(cluster, small)
     ray.init(address=cluster.address, log_to_driver=False)
     killed = 0
-    due = threading.Event()
-    done = threading.Event()
 
-    def on_event(event: Event) -> None:
-        if isinstance(event, Started):
-            due.set()
-
-    def kill_nodes() -> None:
+    def kill_node(event: Event) -> None:  # in the main thread, since Ray sets signal handlers for a new node
         nonlocal node, killed
-        while not done.is_set() and killed < most:
-            if not due.wait(_LOOK_S):
-                continue
-            due.clear()
-            if done.wait(chance.uniform(0, _LATEST_S)):
-                return
+        if isinstance(event, Started) and killed < most:
+            time.sleep(chance.uniform(0, _LATEST_S))
             cluster.remove_node(node, allow_graceful=False)
             killed += 1
-            node = cluster.add_node(**small)
+            node = _added(cluster, small)
 
-    killer = threading.Thread(target=kill_nodes)
-    killer.start()
     try:
         bench = zoo.bench(
             ("constant", "pixels-logistic"),
@@ -203,15 +192,21 @@ def _bench_on_ray(most: int, seed: str) -> int:
             store="runs",
             seeds=SEEDS,
             engine="ray",
-            on_event=on_event,
+            on_event=kill_node,
         )
     finally:
-        done.set()
-        killer.join()
         ray.shutdown()
         cluster.shutdown()
     print(killed)
     return 0 if all(run.status == "ok" for run in bench.runs) else 1
+
+
+def _added(cluster: Any, options: dict[str, Any]) -> Any:
+    """A new node of a Ray cluster, which gives a node 30 s to start: too little on a busy machine."""
+    for _ in range(_NODE_TRIES - 1):
+        with contextlib.suppress(Exception):
+            return cluster.add_node(**options)
+    return cluster.add_node(**options)
 
 
 if __name__ == "__main__":
