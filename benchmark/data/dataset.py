@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.data.levels import Levels, Stored
+from zoo.config.errors import escaped
 
 Part = Literal["train", "val", "test", "all"]
 Pixels = npt.NDArray[np.uint8]
@@ -20,6 +21,14 @@ Pixels = npt.NDArray[np.uint8]
 
 class DataError(ValueError):
     """The data cannot be used as requested; the message says what is wrong, where, and what would be right."""
+
+    def __init__(self, message: str) -> None:
+        """Make an error of one line, whatever it quotes.
+
+        Args:
+            message: The line.
+        """
+        super().__init__(escaped(message))
 
 
 @dataclass(frozen=True, slots=True)

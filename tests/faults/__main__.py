@@ -1,65 +1,100 @@
 """Inject faults into small studies and count what they destroy.
 
-   python -m tests.faults [--quick] [--only kills,disk] [--seed 0] [--keep FOLDER]
+   python -m tests.faults [--quick] [--only kills,disk] [--seed 0] [--json FILE] [--keep FOLDER]
 
 Each study trains a few small models; it is disturbed, its command is run again, and its scores are compared, bit for
 bit, with those of an undisturbed study. The exit code is 1 if a finished run was lost or computed again, a folder was
-damaged, a traceback was printed, or results differ. Full disks need root, who can mount file systems.
+damaged, a traceback was printed, results differ, or a loader fails on a hostile file. Full disks need root, who can
+mount file systems. Series that cannot run here are named with the reason.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.faults.disk import can_mount, full, read_only
+from tests.faults.broken import HANGING, NAN, end_badly
+from tests.faults.clusters import ray_nodes, slurm_tasks, why_no_ray, why_no_slurm
+from tests.faults.disk import full, read_only, why_no_mount
+from tests.faults.fuzz.series import fuzz_loaders
 from tests.faults.interrupted import interrupt
-from tests.faults.study import Tally, reference
+from tests.faults.study import Tally, undisturbed
 from tests.faults.together import crowd, jumping_clock
 
-COMMANDS = ("bench", "search", "bank")
-SERIES = ("kills", "signals", "disk", "together", "clock")
+SERIES = ("kills", "signals", "disk", "readonly", "together", "clock", "nan", "hang", "slurm", "ray", "fuzz")
+_NEEDED = {
+    "kills": ("bench", "search", "report", "bank"),
+    "signals": ("bench",),
+    "disk": ("bench", "bank"),
+    **dict.fromkeys(("slurm", "ray"), ("cluster",)),
+    **dict.fromkeys(("readonly", "together", "clock", "nan", "hang"), ("bench",)),
+}
+"""The commands of each series, which are run undisturbed first."""
+
+Inject = Callable[[], Tally]
 
 
-def series(asked: argparse.Namespace, folder: Path) -> Iterator[Callable[[], Tally]]:
+def series(asked: argparse.Namespace, folder: Path) -> Iterator[Inject]:
     """The series that were asked for, each as a function that injects its faults.
 
     Args:
         asked: The arguments of the command line.
         folder: Where studies are written.
+
+    Yields:
+        One function per row of the table.
     """
-    kills, disks, others, minutes = (3, 2, 1, 0.5) if asked.quick else (100, 20, 5, 10.0)
-    results, seconds = reference(folder, COMMANDS)
-
-    def interrupted(command: str, number: signal.Signals, count: int) -> Callable[[], Tally]:
-        place = (results[command], seconds[command])
-        return lambda: interrupt(command, number, count, asked.seed, folder, place)
-
-    if "kills" in asked.only:
-        for command, share in (("bench", 0.5), ("search", 0.3), ("bank", 0.2)):
-            yield interrupted(command, signal.SIGKILL, max(1, round(share * kills)))
-    if "signals" in asked.only:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            yield interrupted("bench", number, others)
-    if "disk" in asked.only and can_mount():
-        yield lambda: full("bench", disks - disks // 2, asked.seed, folder, results["bench"])
-        yield lambda: full("bank", disks // 2, asked.seed, folder, results["bank"], cache=True)
-        yield lambda: read_only("bench", folder, results["bench"])
-    if "together" in asked.only:
-        for processes in (2, 4):
-            yield lambda processes=processes: crowd(  # type: ignore[misc]
-                "bench", processes, minutes, asked.seed, folder, results["bench"]
-            )
-    if "clock" in asked.only:
-        yield lambda: jumping_clock("bench", others, folder, results["bench"])
+    kills, disks, nodes, others = (4, 2, 1, 1) if asked.quick else (100, 20, 20, 5)
+    minutes = asked.minutes or (0.5 if asked.quick else 10.0)
+    names = [command for name in asked.only for command in _NEEDED.get(name, ())]
+    whole = undisturbed(folder, list(dict.fromkeys(names)))
+    for name in asked.only:
+        match name:
+            case "kills":
+                for command, share in (("bench", 0.4), ("search", 0.25), ("bank", 0.2), ("report", 0.15)):
+                    count = max(1, round(share * kills))
+                    yield lambda command=command, count=count: interrupt(  # type: ignore[misc]
+                        command, signal.SIGKILL, count, asked.seed, folder, whole[command]
+                    )
+            case "signals":
+                for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                    yield lambda number=number: interrupt(  # type: ignore[misc]
+                        "bench", number, others, asked.seed, folder, whole["bench"]
+                    )
+            case "disk" if (reason := why_no_mount(folder)) is None:
+                yield lambda: full("bench", disks - disks // 2, asked.seed, folder, whole["bench"])
+                yield lambda: full("bank", disks // 2, asked.seed, folder, whole["bank"], cache=True)
+            case "readonly" if (reason := why_no_mount(folder)) is None:
+                yield lambda: read_only("bench", folder, whole["bench"])
+            case "slurm" if (reason := why_no_slurm()) is None:
+                yield lambda: slurm_tasks(nodes, asked.seed, folder, whole["cluster"])
+            case "ray" if (reason := why_no_ray()) is None:
+                yield lambda: ray_nodes(nodes, asked.seed, folder, whole["cluster"])
+            case "disk" | "readonly" | "slurm" | "ray":
+                print(f"{name}: not run: {reason}", file=sys.stderr)
+            case "fuzz":
+                yield lambda: fuzz_loaders(minutes, asked.seed, folder)
+            case "together":
+                for processes in (2, 4):
+                    yield lambda processes=processes: crowd(  # type: ignore[misc]
+                        "bench", processes, minutes, asked.seed, folder, whole["bench"]
+                    )
+            case "clock":
+                yield lambda: jumping_clock("bench", others, folder, whole["bench"])
+            case "nan":
+                yield lambda: end_badly(NAN, others, folder, whole["bench"].results)
+            case "hang":
+                yield lambda: end_badly(HANGING, others, folder, whole["bench"].results)
 
 
 def show(tallies: list[Tally], console: Console) -> None:
@@ -70,15 +105,22 @@ def show(tallies: list[Tally], console: Console) -> None:
         console: Where to.
     """
     table = Table("series", *("faults", "too late", "finished runs", "lost", "damaged", "tracebacks"), box=None)
-    for name in ("unfinished", "other results"):
+    for name in ("unfinished", "other results", "seconds"):
         table.add_column(name)
     for tally in tallies:
         counts = (tally.faults, tally.late, tally.finished, tally.lost, tally.damaged, tally.tracebacks)
-        table.add_row(tally.name, *map(str, (*counts, tally.unfinished, tally.different)))
+        table.add_row(tally.name, *map(str, (*counts, tally.unfinished, tally.different, round(tally.seconds))))
     console.print(table)
     for tally in tallies:
         for note in dict.fromkeys(tally.notes):
             console.print(f"{tally.name}: {note}", markup=False, highlight=False)
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := sorted(set(names) - set(SERIES)):
+        raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; give some of {', '.join(SERIES)}")
+    return names
 
 
 def main() -> int:
@@ -88,20 +130,29 @@ def main() -> int:
         prog="python -m tests.faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="a few faults of each kind")
-    parser.add_argument("--only", type=lambda text: text.split(","), default=list(SERIES), help=", ".join(SERIES))
-    parser.add_argument("--seed", type=int, default=0, help="seed of moments, sizes and victims")
+    parser.add_argument("--only", type=_names, default=list(SERIES), help=", ".join(SERIES))
+    parser.add_argument("--seed", type=int, default=0, help="seed of moments, sizes, victims and inputs")
+    parser.add_argument("--minutes", type=float, help="how long processes run together, and loaders are fuzzed")
+    parser.add_argument("--json", type=Path, help="a file for the counts")
     parser.add_argument("--keep", type=Path, help="a new folder for the studies, which are removed otherwise")
     asked = parser.parse_args()
-    console = Console(width=160)
-    tallies = []
+    tallies: list[Tally] = []
     with tempfile.TemporaryDirectory() as temporary:
-        folder = asked.keep or Path(temporary)
+        folder = (asked.keep or Path(temporary)).resolve()
         for inject in series(asked, folder):
             begin = time.monotonic()
-            tallies.append(inject())
-            print(f"{tallies[-1].name}: {time.monotonic() - begin:.0f} s", file=sys.stderr)
-        show(tallies, console)
-    return 0 if all(tally.sound for tally in tallies) else 1
+            try:
+                tally = inject()
+            except Exception as error:  # the other series go on
+                tally = Tally("a series that ended early", unfinished=1, notes=[f"{type(error).__name__}: {error}"])
+            tally.seconds = time.monotonic() - begin
+            tallies.append(tally)
+            print(f"{tally.name}: {tally.seconds:.0f} s", file=sys.stderr, flush=True)
+            if asked.json:  # after each series, since the next ones take minutes
+                content = [asdict(each) | {"sound": each.is_sound} for each in tallies]
+                asked.json.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        show(tallies, Console(width=170))
+    return 0 if all(tally.is_sound for tally in tallies) else 1
 
 
 if __name__ == "__main__":

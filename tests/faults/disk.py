@@ -6,68 +6,98 @@ import contextlib
 import os
 import random
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.faults.study import Study, Tally
+from tests.faults.interrupted import being_written
+from tests.faults.study import Study, Tally, Undisturbed
+from tests.faults.warm import Command
+
+_ROOM = 1024 * 1024
+_LOOK_S = 0.002
+_PATIENCE_S = 600
 
 
-def can_mount() -> bool:
-    """Whether this process may mount a file system."""
-    return os.name == "posix" and os.geteuid() == 0
+def why_no_mount(folder: Path) -> str | None:
+    """Why this process cannot mount a file system in memory; None if it can.
+
+    Args:
+        folder: Where it may try.
+    """
+    if os.name != "posix" or os.geteuid() != 0:
+        return "only root can mount file systems"
+    try:
+        with _mounted(folder / "mount", 64):
+            return None
+    except (OSError, subprocess.CalledProcessError) as error:
+        return f"no file system can be mounted here: {error}"
 
 
-def full(command: str, count: int, seed: int, folder: Path, reference: dict[str, str], cache: bool = False) -> Tally:
-    """Run a command on disks that fill up at random moments, then give them room and run it again.
+def full(command: str, count: int, seed: int, folder: Path, whole: Undisturbed, cache: bool = False) -> Tally:
+    """Run a command on disks that are full while something is written, then give them room and run it again.
+
+    Every second disk is too small from the start, by a random size below what the command needs. The others become full
+    at a random moment, by what they then have: as a file, a folder or a block of the bank is being written.
 
     Args:
         command: A name in `COMMANDS`.
         count: How many disks.
-        seed: The seed of their sizes.
+        seed: The seed of sizes and moments.
         folder: Where the studies are written.
-        reference: Results of the undisturbed command.
+        whole: What the undisturbed command does.
         cache: Whether the disk has the cache instead of the store.
 
     Returns:
-        What the disks did. A disk with room enough counts as late.
+        What the disks did. A disk that was never full counts as late.
     """
     place = "cache" if cache else "runs"
     tally = Tally(f"full disk of {'the cache' if cache else 'the store'} during {command}")
-    sizes = random.Random(seed)
-    needed = _needed(command, folder / f"needed-{command}-{place}", place)
-    for number in range(count):
-        study = Study.create(folder / f"{command}-full-{place}-{number}")
-        with _mounted(study.folder / place, max(4, int(sizes.uniform(0, 1.1) * needed))) as mount:
-            code, printed, _ = study.finish(command)
-            tally.printed(printed)
-            if code == 0:
-                tally.late += 1
-            else:
-                tally.faults += 1
-            dates = tally.look(study, {})
+    chance = random.Random(f"{seed}-{command}-{place}")
+    needed = 0
+    attempts = 0
+    while tally.faults < count and attempts < 2 * count:
+        attempts += 1
+        shrinks = attempts % 2 == 1 or not needed
+        study = Study.create(folder / f"{command}-full-{place}-{attempts}")
+        size = _ROOM if shrinks else max(4, int(chance.uniform(0, 0.9) * needed))
+        with _mounted(study.folder / place, size) as mount:
+            log = study.folder / "full.log"
+            process = study.start(command, log)
+            fill = _filling(study, mount, chance) if shrinks else None
+            was_full = _follow(process, mount, fill)
+            code = process.wait(_PATIENCE_S)
+            tally.printed(log.read_text(encoding="utf-8", errors="replace"))
+            tally.faults += was_full or code != 0
+            tally.late += not was_full and code == 0
+            before = tally.look(study, {})
             mount("size=1g")
-            tally.end(study, command, reference, dates)
+            tally.end(study, command, whole.results, before)
+            needed = max(needed, mount.used_kib())
     return tally
 
 
-def read_only(command: str, folder: Path, reference: dict[str, str]) -> Tally:
+def read_only(command: str, folder: Path, whole: Undisturbed) -> Tally:
     """Run a command on a store that becomes read-only, then make it writable and run it again.
 
     Args:
         command: A name in `COMMANDS`.
         folder: Where the study is written.
-        reference: Results of the undisturbed command.
+        whole: What the undisturbed command does.
+
+    Returns:
+        What it did.
     """
     tally = Tally(f"read-only store during {command}")
     study = Study.create(folder / f"{command}-read-only")
-    with _mounted(study.folder / "runs", 1024 * 1024) as mount:
+    with _mounted(study.folder / "runs", _ROOM) as mount:
         mount("ro")
         code, printed, _ = study.finish(command)
         tally.printed(printed)
         tally.faults += code != 0
         tally.late += code == 0
         mount("rw")
-        tally.end(study, command, reference, tally.look(study, {}))
+        tally.end(study, command, whole.results, tally.look(study, {}))
         mount("ro")
         before = study.dates()
         code, printed, _ = study.finish(command)  # everything is stored: nothing needs to be written
@@ -80,17 +110,43 @@ def read_only(command: str, folder: Path, reference: dict[str, str]) -> Tally:
     return tally
 
 
-def _needed(command: str, folder: Path, place: str) -> int:
-    """KiB that a study needs on a disk."""
-    study = Study.create(folder)
-    study.finish(command)
-    return sum(path.lstat().st_blocks * 512 for path in (folder / place).rglob("*")) // 1024
+def _filling(study: Study, mount: Mount, chance: random.Random) -> Callable[[], bool]:
+    """What makes the disk full, by the size that is used, at a write that chance decides; True once it has."""
+    writes = chance.randint(1, 8)
+    names: set[str] = set()
+
+    def fill() -> bool:
+        names.update(str(path) for path in being_written(study) if path.is_relative_to(mount.folder))
+        if len(names) < writes:
+            return False
+        mount(f"size={max(4, mount.used_kib())}k")
+        return True
+
+    return fill
+
+
+def _follow(process: Command, mount: Mount, fill: Callable[[], bool] | None) -> bool:
+    """Follow a command to its end, fill the disk on the way, and return whether it was full."""
+    was_full = False
+    while process.poll() is None:
+        if fill is not None:
+            try:
+                filled = fill()
+            except subprocess.CalledProcessError:  # more was written in between than the new size allows
+                filled = False
+            if filled:
+                fill = None
+        was_full |= mount.is_full()
+        time.sleep(_LOOK_S)
+    return was_full
 
 
 @contextlib.contextmanager
 def _mounted(folder: Path, kib: int) -> Iterator[Mount]:
-    folder.mkdir(parents=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", str(folder)], check=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", str(folder)], check=True, stderr=subprocess.DEVNULL
+    )
     try:
         yield Mount(folder)
     finally:
@@ -113,5 +169,18 @@ class Mount:
 
         Args:
             option: The option that changes, as `size=1g` or `ro`.
+
+        Raises:
+            subprocess.CalledProcessError: The system refuses, as a size below what is used.
         """
-        subprocess.run(["mount", "-o", f"remount,{option}", str(self.folder)], check=True)
+        words = ["mount", "-o", f"remount,{option}", str(self.folder)]
+        subprocess.run(words, check=True, stderr=subprocess.DEVNULL)
+
+    def used_kib(self) -> int:
+        """What is used, in KiB."""
+        facts = os.statvfs(self.folder)
+        return (facts.f_blocks - facts.f_bfree) * facts.f_frsize // 1024
+
+    def is_full(self) -> bool:
+        """Whether no block is left."""
+        return os.statvfs(self.folder).f_bfree == 0

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import signal
+import shutil
 import subprocess
 import sys
 import time
@@ -14,30 +12,44 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmark.runs.storage.store import PREDICTIONS, Store
+from tests.faults.warm import Command
 from tests.support.tiny import environment, write_npz, write_protocol
 
 SPACE = """\
 title: Rates
 objective: auc
 tuner: random
-budget: {trials: 4}
+budget: {trials: 3}
 reseed: {top: 1, seeds: 1}
 parameters:
-  recipe.optimizer.learning_rate: {kind: float, low: 1.0e-5, high: 1.0e-2, scale: log}
+  recipe.optimizer.learning_rate: {kind: float, low: 1.0e-3, high: 1.0e-1, scale: log}
 """
-FROZEN = """\
-extends: vgg16-frozen
-title: VGG16 with random weights
-change: random weights, which need no download
-model: {weights: random}
-"""
+CARDS = {
+    "scratch": (
+        "title: A tiny network\nchange: tiny\n"
+        "model: {builder: scratch_cnn, filters: [4], dense_units: 8, dropout: 0.0}\n"
+        "recipe: {optimizer: {name: adam, learning_rate: 0.01}, epochs: 2, batch_size: 16}\n"
+    ),
+    "frozen": (
+        "extends: vgg16-frozen\ntitle: VGG16 with random weights\n"
+        "change: random weights, which need no download\nmodel: {weights: random}\n"
+    ),
+}
+"""The cards of the study: one that trains for a second, one with frozen layers."""
+SEEDS = 4
+"""Runs of each card on a cluster."""
+
 COMMANDS: Mapping[str, tuple[str, ...]] = {
-    "bench": ("bench", "constant", "pixels-logistic", "attempt-1", "--seeds", "2"),
-    "bank": ("bench", "frozen", "--cards", "cards", "--seeds", "2"),
-    "search": ("search", "attempt-1", "--space", "rates.yaml", "--out", "searched"),
+    "bench": ("bench", "constant", "scratch", "--seeds", "2"),
+    "bank": ("bench", "frozen", "--seeds", "2"),
+    "search": ("search", "scratch", "--space", "rates.yaml", "--out", "searched"),
+    "report": ("report", "--out", "reported"),
+    "guest": ("bench", "constant", "guest"),
+    "cluster": ("bench", "constant", "pixels-logistic", "--seeds", str(SEEDS), "--cores", "1"),
 }
 """Commands of the study, without the options that all of them share."""
-SHARED = ("--data", "two.npz", "--protocol", "smallest.yaml", "--store", "runs")
+SHARED = ("--data", "two.npz", "--protocol", "smallest.yaml", "--store", "runs", "--cards", "cards")
+DOCUMENTS = "reported"
 
 
 @dataclass(frozen=True)
@@ -55,18 +67,25 @@ class Study:
     variables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def create(cls, folder: Path, variables: Mapping[str, str] | None = None) -> Study:
+    def create(cls, folder: Path, variables: Mapping[str, str] | None = None, store: Path | None = None) -> Study:
         """Write the files of a study into a folder.
 
         Args:
             folder: The folder, which may exist.
             variables: Further environment variables of its commands.
+            store: The store that it begins with; none by default.
+
+        Returns:
+            The study.
         """
         (folder / "cards").mkdir(parents=True, exist_ok=True)
         write_npz(folder / "two.npz")
         write_protocol(folder / "smallest.yaml")
         (folder / "rates.yaml").write_text(SPACE, encoding="utf-8")
-        (folder / "cards" / "frozen.yaml").write_text(FROZEN, encoding="utf-8")
+        for name, text in CARDS.items():
+            (folder / "cards" / f"{name}.yaml").write_text(text, encoding="utf-8")
+        if store is not None:
+            shutil.copytree(store, folder / "runs")
         return cls(folder, folder / "cache", variables or {})
 
     @property
@@ -74,45 +93,69 @@ class Study:
         """Its store, opened anew."""
         return Store(self.folder / "runs")
 
-    def start(self, command: str, errors: Path) -> subprocess.Popen[bytes]:
+    def words(self, command: str) -> tuple[str, ...]:
+        """The words after `zoo` of one of `COMMANDS`."""
+        options = ("--store", "runs") if command == "report" else SHARED
+        return (*COMMANDS[command], *options)
+
+    def start(self, command: str, log: Path, *more: str) -> Command:
         """Start one of `COMMANDS` in a process group of its own.
 
         Args:
             command: Its name.
-            errors: The file that receives what it prints.
-        """
-        with errors.open("wb") as log:
-            return subprocess.Popen(
-                [sys.executable, "-c", DEFAULT_SIGNALS, *COMMANDS[command], *SHARED],
-                cwd=self.folder,
-                env={**environment(self.cache), **self.variables},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            log: The file that receives what it prints.
+            more: Further words of the command.
 
-    def finish(self, command: str) -> tuple[int, str, float]:
+        Returns:
+            The command, which runs.
+        """
+        env = {**environment(self.cache), **self.variables}
+        return Command([*self.words(command), *more], self.folder, env, log)
+
+    def finish(self, command: str, *more: str) -> tuple[int, str, float]:
         """Run a command to its end.
+
+        Args:
+            command: Its name.
+            more: Further words of the command.
+
+        Returns:
+            Its exit code, what it printed, and the seconds that it took.
+        """
+        log = self.folder / "finish.log"
+        begin = time.monotonic()
+        code = self.start(command, log, *more).wait()
+        return code, log.read_text(encoding="utf-8", errors="replace"), time.monotonic() - begin
+
+    def finish_cold(self, command: str) -> tuple[int, str]:
+        """Run a command to its end in a new Python process, whose variables count from its start.
 
         Args:
             command: Its name.
 
         Returns:
-            Its exit code, what it printed, and the seconds that it took.
+            Its exit code, and what it printed.
         """
-        errors = self.folder / "finish.log"
-        begin = time.monotonic()
-        code = self.start(command, errors).wait()
-        return code, errors.read_text(encoding="utf-8", errors="replace"), time.monotonic() - begin
+        done = subprocess.run(
+            [sys.executable, "-m", "zoo", *self.words(command)],
+            cwd=self.folder,
+            env={**environment(self.cache), **self.variables},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
 
     def results(self) -> dict[str, str]:
-        """The digest of the scores of each finished run, by its id; a run that cannot be read is not finished."""
-        return {
-            run.run_id: hashlib.sha256((self.folder / "runs" / run.run_id / PREDICTIONS).read_bytes()).hexdigest()
+        """Digests of the scores of each finished run, by its id, and of each written document, by its path."""
+        runs = {
+            run.run_id: _digest(self.folder / "runs" / run.run_id / PREDICTIONS)
             for run in self.store.runs()[0]
             if run.status == "ok"
         }
+        documents = (self.folder / DOCUMENTS).rglob("*")
+        return runs | {str(path.relative_to(self.folder)): _digest(path) for path in documents if path.is_file()}
 
     def dates(self) -> dict[str, str]:
         """When each finished run ended: a run that was computed again has another date."""
@@ -121,14 +164,6 @@ class Study:
     def damaged(self) -> list[str]:
         """What the store says of folders that it cannot use."""
         return self.store.runs()[1]
-
-
-DEFAULT_SIGNALS = """\
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent in the background may ignore it
-from zoo.__main__ import main
-main()
-"""
 
 
 @dataclass
@@ -143,8 +178,9 @@ class Tally:
         lost: Those that were gone or were computed again.
         damaged: Folders that the store could not use after a fault.
         tracebacks: Commands that printed a traceback.
-        unfinished: Studies whose command did not end with exit code 0 when nothing disturbed it any more.
+        unfinished: Studies whose command did not end as it should when nothing disturbed it any more.
         different: Studies that ended with other scores, bit for bit, than an undisturbed one.
+        seconds: How long the series took.
         notes: Lines to look at.
     """
 
@@ -157,6 +193,7 @@ class Tally:
     tracebacks: int = 0
     unfinished: int = 0
     different: int = 0
+    seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
 
     def look(self, study: Study, before: Mapping[str, str]) -> dict[str, str]:
@@ -187,6 +224,20 @@ class Tally:
             before: The dates of its finished runs.
         """
         code, printed, _ = study.finish(command)
+        self.compare(study, code, printed, reference, before)
+
+    def compare(
+        self, study: Study, code: int, printed: str, reference: Mapping[str, str], before: Mapping[str, str]
+    ) -> None:
+        """Compare the results of a study whose command has come to its end.
+
+        Args:
+            study: The study.
+            code: The exit code of the command.
+            printed: What it printed.
+            reference: The results of an undisturbed study.
+            before: The dates of its finished runs.
+        """
         self.printed(printed)
         self.look(study, before)
         if code != 0:
@@ -207,45 +258,49 @@ class Tally:
             self.notes += text[text.index("Traceback") :].strip().splitlines()[-1:]
 
     @property
-    def sound(self) -> bool:
+    def is_sound(self) -> bool:
         """Whether nothing was lost, damaged, different or unfinished, and no traceback was printed."""
         return not (self.lost or self.damaged or self.tracebacks or self.unfinished or self.different)
 
 
-def kill_group(process: subprocess.Popen[bytes], number: signal.Signals) -> bool:
-    """Send a signal to a command and its workers.
+@dataclass(frozen=True)
+class Undisturbed:
+    """What a command does when nothing disturbs it.
 
-    Args:
-        process: The command.
-        number: The signal.
-
-    Returns:
-        Whether the command was still running.
+    Attributes:
+        results: What `Study.results` returns at its end.
+        seconds: How long it took.
+        store: The store that it began with.
     """
-    running = process.poll() is None
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
-    return running
+
+    results: dict[str, str]
+    seconds: float
+    store: Path | None = None
 
 
-def reference(folder: Path, commands: Sequence[str]) -> tuple[dict[str, dict[str, str]], dict[str, float]]:
-    """Run each command undisturbed, in a study of its own.
+def undisturbed(folder: Path, commands: Sequence[str]) -> dict[str, Undisturbed]:
+    """Run each command undisturbed, in a study of its own; a report is of the runs of `bench`.
 
     Args:
         folder: Where the studies are written.
-        commands: Names in `COMMANDS`.
+        commands: Names in `COMMANDS`; `bench` comes before `report`.
 
     Returns:
-        Results and seconds by command.
+        What each did, by command.
 
     Raises:
         RuntimeError: A command fails although nothing disturbs it.
     """
-    results, seconds = {}, {}
+    done: dict[str, Undisturbed] = {}
     for command in commands:
-        study = Study.create(folder / f"undisturbed-{command}")
-        code, printed, seconds[command] = study.finish(command)
+        store = folder / "undisturbed-bench" / "runs" if command == "report" else None
+        study = Study.create(folder / f"undisturbed-{command}", store=store)
+        code, printed, seconds = study.finish(command)
         if code != 0:
             raise RuntimeError(f"{command} fails undisturbed: exit {code}\n{printed}")
-        results[command] = study.results()
-    return results, seconds
+        done[command] = Undisturbed(study.results(), seconds, store)
+    return done
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

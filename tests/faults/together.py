@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
 import time
 from pathlib import Path
 
-from tests.faults.study import Study, Tally, kill_group
+from tests.faults.study import Study, Tally, Undisturbed
+from tests.faults.warm import Command
 
 JUMPING = '''\
 """Makes the clock of every Python process jump by up to a day, forwards and backwards."""
@@ -28,7 +28,7 @@ time.time = _jumping
 '''
 
 
-def crowd(command: str, processes: int, minutes: float, seed: int, folder: Path, reference: dict[str, str]) -> Tally:
+def crowd(command: str, processes: int, minutes: float, seed: int, folder: Path, whole: Undisturbed) -> Tally:
     """Run a command in several processes at once; kill one of them every few seconds and start another.
 
     Args:
@@ -37,51 +37,58 @@ def crowd(command: str, processes: int, minutes: float, seed: int, folder: Path,
         minutes: How long. A study that is complete is followed by the next.
         seed: The seed of victims and moments.
         folder: Where the studies are written.
-        reference: Results of the undisturbed command.
+        whole: What the undisturbed command does.
+
+    Returns:
+        What happened.
     """
-    tally = Tally(f"{processes} processes of {command}, some killed")
-    chance = random.Random(seed)
+    tally = Tally(f"{processes} processes of {command} for {minutes:g} min, some killed")
+    chance = random.Random(f"{seed}-{command}-{processes}")
     until = time.monotonic() + 60 * minutes
     studies = 0
     while time.monotonic() < until:
         study = Study.create(folder / f"{command}-{processes}-together-{studies}")
         studies += 1
         before: dict[str, str] = {}
-        running: list[subprocess.Popen[bytes]] = []
+        running: list[Command] = []
         starts = 0
-        while study.results() != reference and time.monotonic() < until:
+        while study.results() != whole.results and time.monotonic() < until:
             running = [each for each in running if each.poll() is None]
             while len(running) < processes:
                 running.append(study.start(command, study.folder / f"process-{starts}.log"))
                 starts += 1
             time.sleep(chance.uniform(1, 8))
             if chance.random() < 0.5:
-                tally.faults += kill_group(chance.choice(running), signal.SIGKILL)
+                tally.faults += chance.choice(running).strike(signal.SIGKILL)
             before = tally.look(study, before)
         for process in running:
             process.wait()
         for log in study.folder.glob("process-*.log"):
             tally.printed(log.read_text(encoding="utf-8", errors="replace"))
-        tally.end(study, command, reference, tally.look(study, before))
+        tally.end(study, command, whole.results, tally.look(study, before))
     return tally
 
 
-def jumping_clock(command: str, count: int, folder: Path, reference: dict[str, str]) -> Tally:
+def jumping_clock(command: str, count: int, folder: Path, whole: Undisturbed) -> Tally:
     """Run a command whose clock jumps at every look.
 
     Args:
         command: A name in `COMMANDS`.
         count: How many studies.
         folder: Where they are written.
-        reference: Results of the undisturbed command.
+        whole: What the undisturbed command does.
+
+    Returns:
+        What happened.
     """
     tally = Tally(f"jumping clock during {command}")
     module = folder / "clock"
     module.mkdir(parents=True, exist_ok=True)
     (module / "sitecustomize.py").write_text(JUMPING, encoding="utf-8")
+    path = f"{module}:{Path(__file__).resolve().parents[2]}"
     for number in range(count):
-        study = Study.create(folder / f"{command}-clock-{number}")
-        path = f"{module}:{Path(__file__).resolve().parents[2]}"
+        study = Study.create(folder / f"{command}-clock-{number}", {"PYTHONPATH": path})
         tally.faults += 1
-        tally.end(Study(study.folder, study.cache, {"PYTHONPATH": path}), command, reference, {})
+        code, printed = study.finish_cold(command)
+        tally.compare(study, code, printed, whole.results, {})
     return tally

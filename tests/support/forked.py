@@ -76,7 +76,8 @@ def _server() -> subprocess.Popen[str]:
     return server
 
 
-def _preload() -> None:
+def preload() -> None:
+    """Import the program into this process, which loads no network library and may be forked."""
     for package in PRELOADED:
         found = importlib.import_module(package)
         for module in pkgutil.walk_packages(found.__path__, f"{package}."):
@@ -104,8 +105,14 @@ def _next_command() -> dict[str, Any] | None:
     return None
 
 
-def _become(request: Mapping[str, Any]) -> None:
-    """Take on the folder, the variables, the words and the output of the command."""
+def become(request: Mapping[str, Any]) -> None:
+    """Take on the folder, the variables, the words and the output of a command in a fork.
+
+    Args:
+        request: `arguments`, `cwd`, `env`, and the files `out` and `err` that receive what it prints.
+    """
+    from tests.support import shared_workers  # loads the harness, which `preload` has done in the forks
+
     environment = dict(os.environ)
     os.chdir(request["cwd"])
     os.environ.clear()
@@ -126,10 +133,10 @@ def _become(request: Mapping[str, Any]) -> None:
 if __name__ == "__main__":
     from tests.support import shared_workers
 
-    _preload()
+    preload()
     command = _next_command()
     if command is not None:
         from zoo.__main__ import main
 
-        _become(command)
+        become(command)
         main()

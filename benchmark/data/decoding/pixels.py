@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import stat
 import threading
 import warnings
@@ -41,6 +42,7 @@ _ORIENTATION = 0x0112
 
 Pillow.MAX_IMAGE_PIXELS = None  # MOST_PIXELS is smaller and has its own message
 warnings.filterwarnings("ignore", module=r"PIL\.")  # about odd metadata, which do not affect the pixels
+logging.getLogger("PIL").setLevel(logging.CRITICAL)  # errors are raised as well, and reported with the file's name
 
 
 class PreparedImage(NamedTuple):

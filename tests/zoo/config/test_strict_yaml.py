@@ -230,6 +230,21 @@ def test_a_file_with_control_characters_is_not_valid_yaml(tmp_path: Path) -> Non
     assert message.startswith(f"{path}: not valid YAML: ")
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a\nb\tc", "a\\nb\\tc"),
+        ("a\x1b[31m\x85\u2028b", "a\\x1b[31m\\x85\\u2028b"),
+        ("ni\udcf1o", "ni\\udcf1o"),
+        ("señal, 結果", "señal, 結果"),
+    ],
+)
+def test_what_an_error_quotes_stays_on_its_line(text: str, line: str) -> None:
+    error = ConfigError(text, "second")
+    assert error.lines == (line, "second")
+    assert str(error).splitlines() == [line, "second"]
+
+
 def test_an_error_is_a_value_error_that_prints_one_line_each() -> None:
     error = ConfigError("first", "second")
     assert isinstance(error, ValueError)

@@ -177,6 +177,15 @@ def test_a_large_image_is_read_without_a_word_of_pillow(capfd: pytest.CaptureFix
     assert capfd.readouterr().err == ""
 
 
+def test_an_error_of_pillow_is_raised_and_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    entries = {256: 4, 257: 4, 258: 8, 259: 1, 262: 1, 273: 200, 277: 197}  # 277: samples per pixel
+    tags = b"".join(struct.pack("<HHII", tag, 3, 1, value) for tag, value in entries.items())
+    content = b"II*\x00\x08\x00\x00\x00" + struct.pack("<H", len(entries)) + tags + bytes(400)
+    with pytest.raises(OSError, match="cannot identify image file"):
+        look(content)
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize(("kind", "mode"), [("GIF", "L"), ("TIFF", "L"), ("WEBP", "RGB"), ("PNG", "L")])
 def test_the_first_of_several_frames_is_read(kind: str, mode: str) -> None:
     frames = [Pillow.new(mode, (16, 16), colour) for colour in ("#404040", "#c0c0c0", "#202020")]

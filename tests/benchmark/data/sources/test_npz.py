@@ -200,6 +200,20 @@ def test_words_in_one_part_and_numbers_in_another_are_refused(tmp_path: Path) ->
     assert "labels are strings in one part and numbers in another" in message
 
 
+def test_a_header_that_python_cannot_split_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    header = b"{'descr': '|u1', 'shape': ((((1,), \n"  # the tokenizer's error is no ValueError
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("train_images.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    assert "not a readable .npz of plain arrays" in refusal(lambda: open_dataset(str(path)))
+
+
+def test_a_member_with_a_line_break_in_its_name_is_named_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, **{"train\nimage": np.zeros(3)})
+    assert "it contains train\\nimage" in refusal(lambda: open_dataset(str(path)))
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -222,6 +236,16 @@ def test_words_in_one_part_and_numbers_in_another_are_refused(tmp_path: Path) ->
             {"test_labels": np.array(["2020-01-01", "2020-01-02"], "M8[D]")},
             "test_labels is of type datetime64[D]; numbers or strings are needed",
             id="dates",
+        ),
+        pytest.param(
+            {"classes": np.array([1, 2**31], np.uint32).view("U1")},
+            "classes contains characters that do not exist in Unicode",
+            id="a character beyond Unicode",
+        ),
+        pytest.param(
+            {"train_patients": np.array(["a", "b", "c", "\ud800", "e", "f"])},
+            "train_patients contains characters that do not exist in Unicode",
+            id="half a surrogate pair",
         ),
         pytest.param({"classes": np.array("ill")}, "classes has shape (); two names are needed", id="scalar classes"),
         pytest.param({"classes": np.array([["a", "b"]])}, "classes has shape (1, 2)", id="a row of classes"),
