@@ -25,6 +25,7 @@ from benchmark.runs.storage.remembered import CARDS_OPTION, SourceOptions, remem
 from benchmark.runs.storage.store import Store
 from reports.report import Report, build_report
 from reports.results.folds import pool_folds
+from reports.results.skipped import SkippedCard
 from reports.results.split_faults import fault_text
 from reports.text import listed, measured, plural
 from zoo.api.collections import cards_for
@@ -88,7 +89,8 @@ class BenchResults:
         """The comparison of the cards as plain data."""
         runs = pool_folds(self.runs, self.store)
         curve_runs = readable_runs(self.store, Messages(), "curve")
-        return build_report(runs, self.store.history, self.skips, summarised=self.store, curve_runs=curve_runs)
+        skips = [SkippedCard(skip.card.name, skip.reason) for skip in self.skips]
+        return build_report(runs, self.store.history, skips, summarised=self.store, curve_runs=curve_runs)
 
     def to_frame(self) -> pandas.DataFrame:
         """One row per run with the columns of `zoo.load_runs`. Raises ConfigError when pandas is not installed."""
@@ -108,7 +110,7 @@ class BenchResults:
             )
             for run in self.runs
         ]
-        skipped = [f"skipped {skip.card.name}: {skip.reason}" for skip in self.skips]
+        skipped = [f"skipped {listed(skip.names)}: {skip.reason}" for skip in self.report.skips]
         columns = ("card", "seed", "status", "test AUC", "diagnosis")
         return html_table(f"Runs in {self.store.root}", columns, rows, (*skipped, *self.messages))
 
@@ -237,6 +239,7 @@ class BenchPlan:
                 conditions=self.plan.specs[0].conditions if self.plan.specs else "",
                 cards={spec.run_id: spec.card.name for spec in self.plan.specs},
                 selection=self.selection,
+                skipped={skip.card.name: skip.reason for skip in self.plan.skips},
             )
 
     def _registration(self, stored: set[str], messages: Messages) -> str | None:
