@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from zoo import ModelCard, ProbeRecipe, PublishedFigure
+from zoo import ModelCard, ProbeRecipe, PublishedFigure, Recipe
 from zoo.config.strict_yaml import validate
 from zoo.models.card import TestSizes
 from zoo.models.catalog import REPORT_COLLECTION, STARTER_COLLECTION, load_catalog
