@@ -28,7 +28,7 @@ def loading(folder: Path, text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (TUNED + "probe_card: vgg16-prob\n", "unknown card 'vgg16-prob'. Did you mean vgg16-probe?"),
+        (TUNED + "probe_card: vgg16-prob\n", "unknown card 'vgg16-prob'. Did you mean vgg16-probe"),
         (TUNED + "probe_card: vgg16-frozen\n", "'vgg16-frozen' is no probe; name a card with recipe.probe"),
         (TUNED + "probe_card: squeezenet-probe\n", "'squeezenet-probe' has another network, other weights"),
         (
