@@ -313,10 +313,10 @@ def _pretraining(runs: Sequence[Run]) -> Iterator[Fact]:
         if (text := pretrained_on(run.spec.card)) is not None:
             names_by_text.setdefault(text, []).append(run.spec.card.name)
     for text, names in names_by_text.items():
-        seen = (
-            "" if runs[0].spec.dataset.synthetic else "; images that come from there too may be among the test images"
-        )
-        yield Fact("pretraining", f"{text}{seen}: {', '.join(dict.fromkeys(names))}")
+        fact = f"{text}: {', '.join(dict.fromkeys(names))}"
+        if not runs[0].spec.dataset.synthetic:
+            fact += "; if images of these data are from there too, the weights may have seen some of the test images"
+        yield Fact("pretraining", fact)
 
 
 def pretrained_on(card: ModelCard) -> str | None:
