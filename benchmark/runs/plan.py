@@ -129,7 +129,7 @@ def _obstacle(card: ModelCard, protocol: Protocol, classes: int) -> str | None:
             return problem
         find_weights(builder, params)
     except WeightsUnavailable as error:
-        return f"its weights are not here: {' '.join(error.lines)}"
+        return f"the weights are not here: {' '.join(error.lines)}"
     except ConfigError as error:
         return " ".join(error.lines)
     return None
