@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from benchmark.data.positive_class import positive_warning
 from benchmark.runs.cross_validation import CrossValidatedRun
 from benchmark.runs.history import Histories
-from benchmark.runs.plan import Skip
 from benchmark.runs.run import Run
 from benchmark.runs.storage.label_errors import RecordedLabels, read_labels
 from benchmark.runs.storage.store import Store
@@ -33,6 +32,7 @@ from reports.results.pairs import Ranking, rank
 from reports.results.probabilities import Probabilities, probabilities
 from reports.results.recognised import by_data, identity_line
 from reports.results.shortcuts import ShortcutBaseline, shortcut_baseline
+from reports.results.skipped import SkippedCard, SkippedCards, by_reason
 from reports.results.split_faults import split_faults
 from reports.results.training_size import TrainingSizeCurve, comparable, stored_curves
 from reports.summary.build import summarise
@@ -115,12 +115,12 @@ class Report:
 
     Attributes:
         sections: Runs that may be compared.
-        skips: The cards that were skipped.
+        skips: The cards that were skipped, by reason.
         training_sizes: Figures by number of training images; empty for a store without runs of `zoo curve`.
     """
 
     sections: tuple[Section, ...]
-    skips: tuple[Skip, ...]
+    skips: tuple[SkippedCards, ...]
     training_sizes: tuple[TrainingSizeCurve, ...] = ()
 
 
@@ -137,7 +137,7 @@ def title(report: Report) -> str:
 def build_report(
     runs: Iterable[Run],
     history: Histories,
-    skips: Sequence[Skip] = (),
+    skips: Sequence[SkippedCard] = (),
     *,
     scores: Store | None = None,
     claims: Sequence[Claims] = (),
@@ -186,7 +186,7 @@ def build_report(
         else replace(section, notes=(*section.notes, *section.split_faults, *_notes_of_data(section.runs[0])))
         for section in sections
     ]
-    return Report(tuple(sections), tuple(skips), () if scores is None else curves)
+    return Report(tuple(sections), by_reason(skips), () if scores is None else curves)
 
 
 def outside_of(runs: Sequence[Run], store: Store) -> tuple[OutsideValidation, ...]:

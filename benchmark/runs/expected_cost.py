@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from benchmark.runs.run import RunSpec
 from benchmark.training.machine_speed import VGG16_BLOCKS, MachineSpeed, convolution_work
+from zoo.models.card import ModelCard
 from zoo.models.recipe import Recipe
 from zoo.models.registry import get_builder
 
@@ -19,6 +21,16 @@ CARDS = 6
 EPOCHS = 12
 """Epochs of the CNN; the head of frozen VGG16 and the fine-tuned block have fewer each, and as many together."""
 
+_OF_VGG16 = MappingProxyType(
+    {
+        "SqueezeNet1.1": 0.03,
+        "EfficientNetLite0": 0.06,
+        "DenseNet121": 0.28,
+        "EfficientNetV2B0": 0.08,
+        "MobileNetV3Small": 0.02,
+    }
+)
+"""Processor time of a forward pass relative to VGG16's, measured at 224 px in float32; other networks count as one."""
 _START_S = 12.0  # start of a run, its figures and its diagnosis, measured on two cores
 _BACKWARD = 3.0  # a training step takes about three times the multiply-adds of a forward pass
 _BYTES = 4  # of a feature in float32
@@ -60,28 +72,47 @@ class Trainings:
     Attributes:
         runs: All runs.
         small: Runs of a CNN that is trained from scratch.
-        finetuned: Runs that train the last block of a pretrained network.
-        has_frozen: Whether any run needs features of frozen layers.
+        finetuned: Runs that train the last block of a pretrained network, in those of VGG16.
+        frozen: The pretrained networks whose frozen layers compute features, each once, in those of VGG16; 0 for none.
     """
 
     runs: int
     small: int
-    finetuned: int
-    has_frozen: bool
+    finetuned: float
+    frozen: float
 
     @classmethod
-    def of(cls, specs: Iterable[RunSpec]) -> Trainings:
-        """Count the runs of each kind: pretrained networks have frozen layers."""
-        runs = small = finetuned = 0
-        has_frozen = False
+    def of(cls, specs: Iterable[RunSpec], stored: Iterable[RunSpec] = ()) -> Trainings:
+        """Count the runs of each kind: pretrained networks have frozen layers.
+
+        Args:
+            specs: The runs.
+            stored: Runs whose features are in the cache; their networks do not count as `frozen`.
+
+        Returns:
+            The numbers of runs.
+        """
+        with_features = {_network(spec.card) for spec in stored}
+        runs = small = 0
+        finetuned = 0.0
+        networks: dict[str, float] = {}
         for spec in specs:
-            recipe, model = spec.card.recipe, spec.card.model
-            pretrained = get_builder(model.builder).weights_of(model.params) is not None
+            recipe, network = spec.card.recipe, _network(spec.card)
             runs += 1
-            has_frozen |= pretrained
-            small += isinstance(recipe, Recipe) and not pretrained
-            finetuned += isinstance(recipe, Recipe) and recipe.finetune is not None
-        return cls(runs, small, finetuned, has_frozen)
+            small += isinstance(recipe, Recipe) and network is None
+            if network is not None:
+                networks[network] = _OF_VGG16.get(network, 1.0)
+                finetuned += networks[network] * (isinstance(recipe, Recipe) and recipe.finetune is not None)
+        return cls(runs, small, finetuned, sum(cost for name, cost in networks.items() if name not in with_features))
+
+
+def _network(card: ModelCard) -> str | None:
+    """The name of the pretrained network of a card; None without one."""
+    params = card.model.params
+    weights = get_builder(card.model.builder).weights_of(params)
+    if weights is None:
+        return None
+    return weights.network or str(params.get("backbone", weights.name))
 
 
 def expected_cost(work: Workload, speed: MachineSpeed, trainings: Trainings | None = None) -> ExpectedCost:
@@ -99,13 +130,13 @@ def expected_cost(work: Workload, speed: MachineSpeed, trainings: Trainings | No
         The estimate. Neither decoding of images nor the load of the machine is included.
     """
     if trainings is None:
-        trainings = Trainings(CARDS * work.trainings, work.trainings, work.trainings, has_frozen=True)
+        trainings = Trainings(CARDS * work.trainings, work.trainings, work.trainings, frozen=1.0)
     side, epochs = work.image_size, EPOCHS if work.max_epochs is None else min(EPOCHS, work.max_epochs)
     used_views = min(work.views, epochs)
     forward_passes = work.train * (used_views + 1) + work.scored
     whole = convolution_work(side)
     last_block = whole - convolution_work(side, VGG16_BLOCKS[:-1])
-    giga_operations = trainings.has_frozen * forward_passes * whole / 1e9
+    giga_operations = trainings.frozen * forward_passes * whole / 1e9
     giga_operations += trainings.finetuned * (_BACKWARD * work.train * epochs / 2 + work.scored) * last_block / 1e9
     megapixels = trainings.small * (work.train + work.scored / 2 / _BACKWARD) * epochs * side * side / 1e6
     seconds = trainings.runs * _START_S + giga_operations / speed.frozen + megapixels / speed.training

@@ -13,6 +13,7 @@ from benchmark.runs.run import DatasetFacts, Run, RunSpec, SplitFacts
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard, recipe_problem
 from zoo.models.registry import ONE_OUTPUT, find_weights, get_builder, smallest_image, supports_classes
+from zoo.models.weights_files import WeightsUnavailable
 
 MOST_SPLITS = 20
 """The most splits that are drawn before a plan starts; under `split: per-seed` there is one for each seed, and under
@@ -168,6 +169,8 @@ def _obstacle(card: ModelCard, protocol: Protocol, names: tuple[str, ...]) -> st
         if (problem := recipe_problem(card, classes, names)) is not None:
             return problem
         find_weights(builder, params)
+    except WeightsUnavailable as error:
+        return f"the weights are not here: {' '.join(error.lines)}"
     except ConfigError as error:
         return " ".join(error.lines)
     return None

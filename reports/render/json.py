@@ -28,7 +28,7 @@ def render(report: Report) -> str:
         "version": VERSION,
         "title": title(report),
         "sections": [_section(section) for section in report.sections],
-        "skipped": [{"card": skip.card.name, "reason": skip.reason} for skip in report.skips],
+        "skipped": [{"card": name, "reason": skip.reason} for skip in report.skips for name in skip.names],
     }
     if report.training_sizes:
         document["training_images"] = [curve_document(curve) for curve in report.training_sizes]

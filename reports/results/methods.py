@@ -19,8 +19,10 @@ from reports.results.measured import AnyResults, is_multiclass
 from reports.results.protocol_choices import choice_lines
 from reports.results.recipe import PREPROCESSING, augmentation_in_words, kept_weights
 from reports.text import listed, plural, seed_list
+from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard
 from zoo.models.recipe import ProbeRecipe
+from zoo.models.registry import get_builder
 
 UNKNOWN = "not known to the program"
 """The text for a fact that no record contains."""
@@ -318,6 +320,29 @@ def _environments(runs: Sequence[Run]) -> Iterator[Fact]:
         yield Fact("hardware", text)
     for origin in sorted({environment.weights for environment in environments if environment.weights}):
         yield Fact("pretrained weights", origin)
+    yield from _pretraining(runs)
+
+
+def _pretraining(runs: Sequence[Run]) -> Iterator[Fact]:
+    """What the weights were pretrained on, and what that means for photographs; nothing where no builder states it."""
+    names_by_text: dict[str, list[str]] = {}
+    for run in runs:
+        if (text := pretrained_on(run.spec.card)) is not None:
+            names_by_text.setdefault(text, []).append(run.spec.card.name)
+    for text, names in names_by_text.items():
+        fact = f"{text}: {', '.join(dict.fromkeys(names))}"
+        if not runs[0].spec.dataset.synthetic:
+            fact += "; if images of these data are from there too, the weights may have seen some of the test images"
+        yield Fact("pretraining", fact)
+
+
+def pretrained_on(card: ModelCard) -> str | None:
+    """The images on which the weights of a card were pretrained, in words; None without, or if that is not known."""
+    try:
+        weights = get_builder(card.model.builder).weights_of(card.model.params)
+    except ConfigError:  # a stored run may need a package that is not installed
+        return None
+    return None if weights is None else weights.pretrained_on
 
 
 def _machine(e: Environment) -> str:

@@ -15,6 +15,7 @@ from reports.results.training_size import TrainingSizeCurve
 from reports.results.training_size_text import curve_to_show, short_answers
 from reports.summary.best import best_card, by_area, chosen_threshold
 from reports.summary.comparisons import baselines, comparisons, resolution
+from reports.summary.fine_tuning import fine_tuning
 from reports.summary.heading import heading
 from reports.summary.labels import labels
 from reports.summary.model import Summary
@@ -70,6 +71,7 @@ def summarise(
         claims=tuple(claims),
         threshold=None if best is None or tested is None else chosen_threshold(tested, best),
         more_images=() if curve is None else short_answers(curve, folds=runs[0].spec.protocol.test_folds),
+        fine_tuning=fine_tuning(ranked, card_labels),
     )
 
 

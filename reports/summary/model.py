@@ -159,6 +159,27 @@ class Comparisons:
 
 
 @dataclass(frozen=True)
+class FineTuningGain:
+    """A fine-tuned card compared with the probe of the same pretrained network, paired by image.
+
+    Attributes:
+        card: The fine-tuned card.
+        probe: The probe that it names.
+        gain: The fine-tuned card minus its probe, with its interval and test.
+        p_adjusted: The p-value by Holm's method over all pairs of a fine-tuned card and its probe; None without a test.
+        seconds: The time of a training of the card, all folds together; None where it was not recorded.
+        probe_seconds: That of its probe.
+    """
+
+    card: CardLabel
+    probe: CardLabel
+    gain: Difference
+    p_adjusted: float | None
+    seconds: float | None
+    probe_seconds: float | None
+
+
+@dataclass(frozen=True)
 class AgainstBaseline:
     """All cards that are no baselines against one baseline.
 
@@ -246,6 +267,7 @@ class Summary:
         claims: A sentence for each claims file about these cards that is about other data and therefore not shown.
         threshold: At which threshold the best card decides; None where no rule chose one on validation.
         more_images: What more training images would probably add, in sentences; empty without a learning curve.
+        fine_tuning: What fine-tuning added to the probes of the same networks; empty without such a pair of cards.
     """
 
     heading: Heading
@@ -259,3 +281,4 @@ class Summary:
     claims: tuple[str, ...] = ()
     threshold: ChosenThreshold | None = None
     more_images: tuple[str, ...] = ()
+    fine_tuning: tuple[FineTuningGain, ...] = ()

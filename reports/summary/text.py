@@ -9,6 +9,7 @@ from typing import Literal
 
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.metrics.registry import label_of
+from reports.results.pairs import SIGNIFICANT
 from reports.summary.model import (
     AgainstBaseline,
     AgainstBest,
@@ -18,19 +19,21 @@ from reports.summary.model import (
     ClassRecall,
     Comparisons,
     FiguresAt,
+    FineTuningGain,
     Heading,
     Resolution,
     Summary,
 )
-from reports.text import capital, decimals_of, estimate, listed, number, p_text, plural, probability
+from reports.text import capital, decimals_of, estimate, listed, number, p_text, plural, probability, seconds
 
-PartName = Literal["best", "threshold", "comparisons", "baselines", "resolution", "more", "problems", "next"]
+PartName = Literal["best", "threshold", "comparisons", "baselines", "tuning", "resolution", "more", "problems", "next"]
 TITLES: Mapping[PartName, str] = MappingProxyType(
     {
         "best": "The best card",
         "threshold": "At which threshold",
         "comparisons": "The other cards",
         "baselines": "What a model must beat",
+        "tuning": "What fine-tuning added",
         "resolution": "What these images can show",
         "more": "Would more images help",
         "problems": "What is wrong",
@@ -82,6 +85,7 @@ def parts(summary: Summary, most: int | None = None) -> tuple[Part, ...]:
         "threshold": _threshold(summary.threshold),
         "comparisons": _comparisons(summary.best, summary.comparisons, most),
         "baselines": _baselines(summary.baselines, most),
+        "tuning": map(fine_tuning_sentence, summary.fine_tuning),
         "resolution": _resolution(summary.resolution, summary.best),
         "more": iter(summary.more_images),
         "problems": (problem.text for problem in summary.problems),
@@ -229,8 +233,13 @@ def _gap(each: AgainstBest, comparisons: int) -> str:
     if each.is_worse or each.p_adjusted is None or (each.behind.low or 0.0) <= 0:
         return gap
     after = f" after {comparisons} comparisons" if comparisons > 1 else ""
-    p = p_text(each.p_adjusted)
-    return f"{gap}, p {p if p != _LEVEL_TEXT else 'just above 0.05'}{after}"
+    return f"{gap}, p {_p_in_words(each.p_adjusted)}{after}"
+
+
+def _p_in_words(p: float) -> str:
+    """A p-value; one above the level is not rounded to it."""
+    text = p_text(p)
+    return "just above 0.05" if text == _LEVEL_TEXT and p > SIGNIFICANT else text
 
 
 def _baselines(baselines: Sequence[AgainstBaseline], most: int | None) -> Iterator[str]:
@@ -247,6 +256,20 @@ def _baselines(baselines: Sequence[AgainstBaseline], most: int | None) -> Iterat
         else:
             yield f"Clearly better than {name}: {_limited([card.title for card in better], most)}."
             yield f"Not clearly better than {name}: {_limited([card.title for card in others], most)}."
+
+
+def fine_tuning_sentence(each: FineTuningGain) -> str:
+    """What fine-tuning added to a probe, with its interval, p, and the time of both."""
+    gain, of_pair = each.gain, f"{label_of(each.gain.metric)} of {each.card.name} minus that of {each.probe.name}"
+    if gain.value is None:
+        return f"{of_pair}: {gain.reason}."
+    text = f"{of_pair}: {estimate(gain)}"
+    if each.p_adjusted is not None:
+        text += f", p {_p_in_words(each.p_adjusted)}"
+        text += "" if each.p_adjusted <= SIGNIFICANT else ", not distinguishable from 0"
+    if each.seconds is not None and each.probe_seconds is not None:
+        text += f"; {seconds(each.seconds)} instead of {seconds(each.probe_seconds)}"
+    return f"{text}."
 
 
 def _resolution(resolution: Resolution | None, best: BestCard | None) -> Iterator[str]:

@@ -37,20 +37,32 @@ def lines_of(**changes: Any) -> list[str]:
     return list(caught.value.lines)
 
 
-@pytest.mark.parametrize("name", ["vgg16_finetune", "vgg16_head", "scratch_cnn"])
+@pytest.mark.parametrize("name", ["application", "vgg16_finetune", "vgg16_head", "scratch_cnn"])
 def test_the_built_in_spaces_load(name: str) -> None:
     assert load_space(name).name == name
 
 
 @pytest.mark.parametrize(
-    ("card", "space"), [("attempt-7", "vgg16_finetune"), ("attempt-6b", "vgg16_head"), ("attempt-1", "scratch_cnn")]
+    ("card", "space"),
+    [
+        ("attempt-7", "vgg16_finetune"),
+        ("attempt-6b", "vgg16_head"),
+        ("attempt-1", "scratch_cnn"),
+        ("squeezenet-finetuned", "application"),
+        ("densenet121-finetuned", "application"),
+    ],
 )
 def test_the_first_space_that_fits_is_taken(card: str, space: str) -> None:
     assert fitting_space(CARDS[card]).name == space
 
 
 def test_every_built_in_space_makes_cards_at_its_corners() -> None:
-    for card, name in (("attempt-7", "vgg16_finetune"), ("attempt-6b", "vgg16_head"), ("attempt-1", "scratch_cnn")):
+    for card, name in (
+        ("attempt-7", "vgg16_finetune"),
+        ("attempt-6b", "vgg16_head"),
+        ("attempt-1", "scratch_cnn"),
+        ("efficientnet-lite0-finetuned", "application"),
+    ):
         for end in (0, -1):
             values = {
                 path: parameter.options()[end] if parameter.options() else (parameter.low, parameter.high)[end]

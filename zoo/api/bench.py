@@ -25,6 +25,7 @@ from benchmark.runs.storage.remembered import CARDS_OPTION, SourceOptions, remem
 from benchmark.runs.storage.store import Store
 from reports.report import Report, build_report
 from reports.results.folds import pool_folds
+from reports.results.skipped import SkippedCard, by_reason
 from reports.results.split_faults import fault_text
 from reports.text import listed, measured, plural
 from zoo.api.collections import cards_for
@@ -84,12 +85,16 @@ class BenchResults:
         """The runs that failed; each has an `error`."""
         return tuple(run for run in self.runs if run.status == "failed")
 
+    @property
+    def _skipped(self) -> list[SkippedCard]:
+        return [SkippedCard(skip.card.name, skip.reason) for skip in self.skips]
+
     @cached_property
     def report(self) -> Report:
         """The comparison of the cards as plain data."""
         runs = pool_folds(self.runs, self.store)
         curve_runs = readable_runs(self.store, Messages(), "curve")
-        return build_report(runs, self.store.history, self.skips, summarised=self.store, curve_runs=curve_runs)
+        return build_report(runs, self.store.history, self._skipped, summarised=self.store, curve_runs=curve_runs)
 
     def to_frame(self) -> pandas.DataFrame:
         """One row per run with the columns of `zoo.load_runs`. Raises ConfigError when pandas is not installed."""
@@ -109,7 +114,7 @@ class BenchResults:
             )
             for run in self.runs
         ]
-        skipped = [f"skipped {skip.card.name}: {skip.reason}" for skip in self.skips]
+        skipped = [f"skipped {listed(skip.names)}: {skip.reason}" for skip in by_reason(self._skipped)]
         columns = ("card", "seed", "status", "test AUC", "diagnosis")
         return html_table(f"Runs in {self.store.name}", columns, rows, (*skipped, *self.messages))
 
@@ -242,6 +247,7 @@ class BenchPlan:
                 conditions=self.plan.specs[0].conditions if self.plan.specs else "",
                 cards={spec.run_id: spec.card.name for spec in self.plan.specs},
                 selection=self.selection,
+                skipped={skip.card.name: skip.reason for skip in self.plan.skips},
             )
 
     def _registration(self, stored: set[str], messages: Messages) -> str | None:

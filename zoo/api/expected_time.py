@@ -48,20 +48,20 @@ class PlannedCost:
             return None
         return cls(Workload(train, val + test, protocol.image_size, protocol.views, protocol.max_epochs), speed)
 
-    def seconds(self, specs: Sequence[RunSpec], *, has_features: bool = False) -> float:
+    def seconds(self, specs: Sequence[RunSpec], stored: Sequence[RunSpec] = ()) -> float:
         """The expected time of runs one after the other on an idle machine, in seconds.
 
         Args:
             specs: The runs.
-            has_features: Whether the features of frozen layers are in the cache.
+            stored: Runs that have finished, so that the features of their networks are in the cache.
 
         Returns:
             The sum. Features are computed once for all runs; each run trains on its own number of images.
         """
-        frozen = Trainings(0, 0, 0, has_frozen=Trainings.of(specs).has_frozen and not has_features)
+        frozen = Trainings(0, 0, 0.0, frozen=Trainings.of(specs, stored).frozen)
         minutes = expected_cost(self.work, self.speed, frozen).minutes
         for work, of_size in self._by_size(specs):
-            trainings = replace(Trainings.of(of_size), has_frozen=False)
+            trainings = replace(Trainings.of(of_size), frozen=0.0)
             minutes += expected_cost(work, self.speed, trainings).minutes
         return 60 * minutes
 
@@ -99,8 +99,7 @@ def expected_time(specs: Sequence[RunSpec], reused: set[str], store: Store) -> s
     planned = PlannedCost.of(specs)
     if planned is None:
         return what if by_auto else None
-    stored = Trainings.of(spec for spec in specs if _alike(spec) in measured)
-    seconds += planned.seconds(unknown, has_features=stored.has_frozen)
+    seconds += planned.seconds(unknown, [spec for spec in specs if _alike(spec) in measured])
     return f"about {_minutes(seconds)}: expected for {what}, on an idle machine"
 
 

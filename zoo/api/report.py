@@ -20,6 +20,7 @@ from reports.render.files import SHOW_GALLERIES, check_formats, write_report
 from reports.report import Report, build_report
 from reports.results.folds import pool_folds
 from reports.results.rescored import Rule, all_with_rule
+from reports.results.skipped import stored_skips
 from reports.summary.model import Summary
 from reports.text import plural
 from reports.verdicts.report import ClaimsReport, differs
@@ -188,6 +189,7 @@ def report(
     content = build_report(
         runs,
         source.history,
+        stored_skips(runs, source),
         scores=source,
         claims=loaded,
         available=available,

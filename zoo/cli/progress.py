@@ -26,9 +26,10 @@ from benchmark.runs.execution.events import (
 from reports.render.terminal.runs import status_line
 from reports.render.terminal.table import escape
 from reports.results.protocol_choices import protocol_lines
+from reports.results.skipped import SkippedCard, by_reason
 from reports.results.split_faults import fault_text
 from reports.results.split_lines import split_lines, split_notes
-from reports.text import measured, one_line, plural
+from reports.text import listed, measured, one_line, plural
 from zoo.api.expected_time import PlannedCost
 from zoo.cli.plain_progress import Clock, Pace, can_redraw, duration, step_line
 from zoo.cli.time_left import UNKNOWN, RunState, time_left
@@ -84,8 +85,8 @@ def watching(
 
     skipped = f"{plural(len(plan.skips), 'card')} skipped"
     write(f"{_kind(dataset)}: {dataset.title}; {plural(len(plan.specs), 'run')}, {skipped}")
-    for skip in plan.skips:
-        write(f"skipped {skip.card.name}: {skip.reason}")
+    for skip in by_reason(SkippedCard(each.card.name, each.reason) for each in plan.skips):
+        write(f"skipped {listed(skip.names)}: {skip.reason}")
     for line in protocol_lines(plan.specs[0].protocol, expected):
         write(line)
     for note in notes:

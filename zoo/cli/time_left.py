@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmark.runs.expected_cost import Trainings
 from reports.text import listed, plural
 from zoo.cli.plain_progress import duration
 from zoo.models.recipe import Recipe
+from zoo.models.registry import get_builder
 
 if TYPE_CHECKING:
     from benchmark.runs.run import Progress, Run, RunSpec
@@ -143,11 +143,10 @@ def time_left(states: Mapping[str, RunState], simultaneous: int, planned: Planne
 def _planned(unmeasured: Sequence[RunState], states: Mapping[str, RunState], planned: PlannedCost) -> float | None:
     """What is left of the planned seconds of these runs; None if those in progress have exceeded their plan."""
     finished = [state.spec for state in states.values() if state.record is not None and state.record.status == "ok"]
-    has_features = Trainings.of(finished).has_frozen
     spent = sum(state.seconds or 0.0 for state in unmeasured)
     started = [state.spec for state in unmeasured if state.seconds is not None]
-    seconds = planned.seconds([state.spec for state in unmeasured], has_features=has_features)
-    if started and spent > planned.seconds(started, has_features=has_features):
+    seconds = planned.seconds([state.spec for state in unmeasured], finished)
+    if started and spent > planned.seconds(started, finished):
         return None
     return seconds - spent
 
@@ -166,15 +165,16 @@ def _expected(spec: RunSpec, states: Mapping[str, RunState]) -> _Range | None:
     return _Range(min(paces), max(paces)).times(_epochs(spec)) + _Range(0.0, storing)
 
 
-def _kind_of_training(spec: RunSpec) -> tuple[str, str]:
-    """The builder, and what is trained: a probe, new layers alone, or unfrozen layers as well.
+def _kind_of_training(spec: RunSpec) -> tuple[object, ...]:
+    """The network, and what is trained: a probe, new layers alone, or unfrozen layers as well.
 
     Runs of a curve are of one kind whatever their size, so that the estimate spans the paces of all sizes.
     """
-    recipe = spec.card.recipe
+    recipe, model = spec.card.recipe, spec.card.model
+    network = (model.builder, *get_builder(model.builder).base_of(model.params))
     if not isinstance(recipe, Recipe):
-        return spec.card.model.builder, "probe"
-    return spec.card.model.builder, "fine-tuned" if recipe.finetune else "trained"
+        return *network, "probe"
+    return *network, "fine-tuned" if recipe.finetune else "trained"
 
 
 def _epochs(spec: RunSpec) -> int:

@@ -11,8 +11,10 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     ValidationInfo,
     WrapValidator,
+    model_serializer,
     model_validator,
 )
 
@@ -275,6 +277,11 @@ class ModelCard(Strict):
         formerly("left_open"),
         Field(description="what the source does not state, and what the card uses instead; not inherited"),
     ] = None
+    probe_card: str | None = Field(
+        default=None,
+        description="of a fine-tuned card: the card of a probe on the same pretrained network, with which reports "
+        "compare it; not inherited",
+    )
     model: ModelSpec = Field(description="the builder and its parameters")
     recipe: Annotated[
         Recipe | ProbeRecipe | AverageRecipe,
@@ -307,6 +314,14 @@ class ModelCard(Strict):
         for problem in class_problems("published", self.published, test):
             raise ValueError(problem)
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_probe_card(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Records of cards without a probe stay as they were before the field existed.
+        data: dict[str, Any] = serialize(self)
+        if data.get("probe_card", "") is None:
+            del data["probe_card"]
+        return data
 
     @property
     def looks_at_nothing(self) -> bool:

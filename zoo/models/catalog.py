@@ -16,6 +16,7 @@ from zoo.config.arguments import PATH, several
 from zoo.config.errors import ConfigError
 from zoo.config.strict_yaml import read_yaml, suggest, unknown, validate
 from zoo.models.card import NAME_PATTERN, ModelCard, ModelSpec, with_ensemble
+from zoo.models.probe_card import probe_card_problems
 from zoo.models.recipe import ProbeRecipe, Recipe, is_average, is_probe
 from zoo.models.registry import builder_names, complete_params, get_builder
 
@@ -25,7 +26,7 @@ REPORT_COLLECTION = "pneumonia-report"
 STARTER_COLLECTION = "starter"
 """The built-in cards for images of one's own."""
 
-_NOT_INHERITED = ("name", "extends", "baseline", "published", "source", "assumptions")
+_NOT_INHERITED = ("name", "extends", "baseline", "published", "source", "assumptions", "probe_card")
 
 
 class _UnknownParent(ConfigError):
@@ -155,6 +156,8 @@ def load_catalog(
             errors += error.lines
     for name, card in cards.items():
         errors += member_problems(card, {**dict.fromkeys(failed), **cards}, str(raw[name][0]))
+        if card.probe_card is not None and not (broken and card.probe_card not in cards):
+            errors += probe_card_problems(card, cards, failed, str(raw[name][0]))
     if errors:
         raise ConfigError(*dict.fromkeys(errors))
     return Catalog(

@@ -52,12 +52,16 @@ class PretrainedWeights:
             they are not available. Every plan calls it: it reads no tensor and imports no Keras.
         digest: Returns the SHA-256 of the tensors, or of their file, in hexadecimal digits. Each run calls it.
         licence: Licence and authors, for the model card of an exported model; None if unknown.
+        pretrained_on: The images on which they were trained, in words, for reports; None if unknown.
+        network: Their name in the registry `zoo/models/weights.yaml`; None if they are not in it.
     """
 
     name: str
     find: Callable[[], str]
     digest: Callable[[], str]
     licence: str | None = None
+    pretrained_on: str | None = None
+    network: str | None = None
 
 
 @dataclass(frozen=True)

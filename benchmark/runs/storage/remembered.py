@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -42,6 +42,7 @@ class BenchRequest(Strict):
         cards: The name of the card of each run.
         selection: The words of the command line that chose the cards, such as `--all`; empty if they are not known.
         started: When it started: UTC in ISO 8601; empty if it is not known.
+        skipped: Why each card that it, or an earlier one on the same data under the same protocol, skipped did not run.
     """
 
     conditions: str = ""
@@ -49,6 +50,7 @@ class BenchRequest(Strict):
     cards: dict[str, str] = Field(default={})
     selection: tuple[str, ...] = ()
     started: str = ""
+    skipped: dict[str, str] = Field(default={})
 
 
 class LatestBench(BenchRequest):
@@ -129,6 +131,7 @@ def remember_bench(
     conditions: str = "",
     cards: Mapping[str, str] = MappingProxyType({}),
     selection: Sequence[str] = (),
+    skipped: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Remember a benchmark, which is about to start, as the latest one.
 
@@ -142,6 +145,7 @@ def remember_bench(
         conditions: Their data and protocol, as `RunSpec.conditions`; empty if only records contain them.
         cards: The name of the card of each run.
         selection: The words of the command line that chose the cards.
+        skipped: Why each card that it skips does not run.
 
     Raises:
         OSError: The file cannot be written.
@@ -151,7 +155,12 @@ def remember_bench(
     if facts.known_as is not None:
         declared[facts.fingerprint] = facts.known_as
     request = BenchRequest(
-        conditions=conditions, runs=tuple(runs), cards=dict(cards), selection=tuple(selection), started=now()
+        conditions=conditions,
+        runs=tuple(runs),
+        cards=dict(cards),
+        selection=tuple(selection),
+        started=now(),
+        skipped=skipped_cards(store, conditions, cards.values()) | dict(skipped),
     )
     earlier = [each for each in bench_requests(store) if not _replaces(request, each, store)]
     content = LatestBench(
@@ -165,6 +174,23 @@ def remember_bench(
     )
     write_text(store.root / _FILE, json.dumps(content.model_dump(mode="json"), indent=1))
     store.send(_FILE)
+
+
+def skipped_cards(store: Store, conditions: str, run: Collection[str]) -> dict[str, str]:
+    """Why cards were skipped by the latest benchmark and by those that it followed.
+
+    Args:
+        store: The store.
+        conditions: The data and protocol, as `RunSpec.conditions`.
+        run: The names of the cards that have runs; none of them is returned.
+
+    Returns:
+        The reasons by the names of the cards.
+    """
+    for request in bench_requests(store):
+        if request.conditions == conditions:
+            return {name: reason for name, reason in request.skipped.items() if name not in run}
+    return {}
 
 
 def _replaces(request: BenchRequest, earlier: BenchRequest, store: Store) -> bool:

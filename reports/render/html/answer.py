@@ -11,7 +11,7 @@ from reports.render.html.bars import Axis, Bar
 from reports.summary.model import BestCard, FiguresAt, Summary
 from reports.summary.text import Part, parts, word
 
-_SENTENCES = ("comparisons", "baselines", "resolution", "more")
+_SENTENCES = ("comparisons", "baselines", "tuning", "resolution", "more")
 _MOST_NAMED = 3
 """The largest number of cards that a sentence of the first screen names; the table has all of them."""
 _TICKS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

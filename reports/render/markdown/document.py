@@ -21,7 +21,7 @@ from reports.render.markdown.probabilities import probabilities_markdown
 from reports.render.markdown.ranking import ranking_markdown
 from reports.render.markdown.shortcuts import shortcuts_markdown
 from reports.render.markdown.summary import summary_markdown
-from reports.render.markdown.table import cell, folded, image, table
+from reports.render.markdown.table import cell, code, folded, image, table
 from reports.render.markdown.training_size import training_size_markdown
 from reports.render.words import PUBLISHED, SKIPPED
 from reports.report import Report, Section, title
@@ -56,7 +56,7 @@ def render(
     parts += training_size_markdown(report.training_sizes, curves or {})
     if report.skips:
         parts += [f"## {SKIPPED}", ""]
-        parts += [f"- `{skip.card.name}`: {cell(skip.reason)}" for skip in report.skips]
+        parts += [f"- {', '.join(map(code, skip.names))}: {cell(skip.reason)}" for skip in report.skips]
     return "\n".join(parts).rstrip() + "\n"
 
 

@@ -16,7 +16,7 @@ from reports.render.terminal.multiclass import diagnosis, multiclass_comparison,
 from reports.render.terminal.summary import summary_view
 from reports.render.terminal.table import escape, plain_table
 from reports.results.compare import difference_text, final_test_figures, published_text
-from reports.text import MISSING, seconds
+from reports.text import MISSING, listed, seconds
 
 if TYPE_CHECKING:
     from benchmark.runs.run import Run
@@ -34,7 +34,7 @@ def comparison_tables(report: Report) -> RenderableType:
         table = _Comparison(section) if len(section.classes) == 2 else multiclass_comparison(section)
         notes = (decisions_line(section), *section.notes)
         parts += [table, *map(escape, notes), ""]
-    parts += [f"skipped {escape(skip.card.name)}: {escape(skip.reason)}" for skip in report.skips]
+    parts += [f"skipped {escape(listed(skip.names))}: {escape(skip.reason)}" for skip in report.skips]
     return Group(*parts)
 
 

@@ -44,6 +44,8 @@ from reports.results.multiclass_text import decision_lines, overall_keys
 from reports.results.outside_text import one_line_about
 from reports.results.recipe import AVERAGED, NO_EPOCHS, recipe_in_words
 from reports.results.split_faults import BY_DESIGN
+from reports.summary.fine_tuning import gain_of_run
+from reports.summary.text import fine_tuning_sentence
 from reports.text import (
     MISSING,
     decimals_of,
@@ -112,6 +114,8 @@ def _answer(run: Run, store: Store) -> Iterator[RenderableType]:
         )
         return
     yield summary_view(summary_of([run], store))
+    gain = gain_of_run(run, store)
+    yield from () if gain is None else (escape(fine_tuning_sentence(gain)),)
 
 
 def run_document(run: Run, store: Store) -> dict[str, Any]:

@@ -19,6 +19,7 @@ _TOPICS = {
     "threshold": "threshold",
     "comparisons": "others",
     "baselines": "baselines",
+    "tuning": "tuning",
     "resolution": "images",
     "more": "training",
     "problems": "problems",

@@ -42,12 +42,21 @@ def test_the_space_is_that_of_two_layers_of_vgg16_in_float32() -> None:
 def test_the_runs_of_the_starter_cards_cost_what_auto_plans_for() -> None:
     names = ("constant", "pixels-logistic", "small-cnn", "vgg16-frozen", "vgg16-probe", "vgg16-finetuned")
     trainings = Trainings.of([make_spec(load_cards()[name]) for name in names])
-    assert trainings == Trainings(CARDS, small=1, finetuned=1, has_frozen=True)
+    assert trainings == Trainings(CARDS, small=1, finetuned=1, frozen=1.0)
     assert expected_cost(WORK, SPEED, trainings) == expected_cost(WORK, SPEED)
 
 
+def test_a_light_network_costs_its_share_of_vgg16_once() -> None:
+    names = ("squeezenet-probe", "squeezenet-finetuned", "densenet121-finetuned", "vgg16-probe")
+    trainings = Trainings.of([make_spec(load_cards()[name], seed=seed) for name in names for seed in (0, 1)])
+    assert trainings == Trainings(8, small=0, finetuned=pytest.approx(2 * (0.03 + 0.28)), frozen=pytest.approx(1.31))
+    light, heavy = (Trainings(0, 0, 0.0, frozen=share) for share in (0.03, 1.0))
+    ratio = expected_cost(WORK, SPEED, light).minutes / expected_cost(WORK, SPEED, heavy).minutes
+    assert ratio == pytest.approx(0.03)
+
+
 def test_what_is_not_trained_costs_nothing() -> None:
-    assert expected_cost(WORK, SPEED, Trainings(5, 0, 0, has_frozen=False)).minutes == pytest.approx(5 * 12 / 60)
+    assert expected_cost(WORK, SPEED, Trainings(5, 0, 0, frozen=0.0)).minutes == pytest.approx(5 * 12 / 60)
     features = 300 * 3 + 200  # two views of 300 images, the images themselves, and 200 that are scored
-    seconds = expected_cost(WORK, SPEED, Trainings(0, 0, 0, has_frozen=True)).minutes * 60
+    seconds = expected_cost(WORK, SPEED, Trainings(0, 0, 0, frozen=1.0)).minutes * 60
     assert seconds == pytest.approx(features * convolution_work(128) / 1e9 / 100)

@@ -38,7 +38,7 @@ def test_runs_cost_what_auto_expects_of_all_together() -> None:
     together = expected_cost(planned().work, planned().speed, Trainings.of(specs)).minutes
     assert planned().seconds(specs) == pytest.approx(60 * together)
     assert PlannedCost.of(specs) == planned()
-    assert planned().seconds(specs, has_features=True) < planned().seconds(specs)
+    assert planned().seconds(specs, specs) < planned().seconds(specs)
     assert PlannedCost.of([make_spec("attempt-1")]) is None  # not a protocol of auto
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from zoo import ModelCard, ProbeRecipe, PublishedFigure
+from zoo import ModelCard, ProbeRecipe, PublishedFigure, Recipe
 from zoo.config.strict_yaml import validate
 from zoo.models.card import TestSizes
 from zoo.models.catalog import REPORT_COLLECTION, STARTER_COLLECTION, load_catalog
@@ -164,15 +164,12 @@ def test_the_identity_of_the_built_in_cards_stays() -> None:
     assert digest == "6b007a97fe3aa798f703208322c0b7a4431a67a336a90e720f4732a0d90b580a"
 
 
+NETWORKS = ("vgg16", "squeezenet", "efficientnet-lite0", "densenet121", "efficientnetv2b0", "mobilenetv3small")
+
+
 def test_the_starter_cards_are_for_any_images() -> None:
-    assert set(STARTER) == {
-        "constant",
-        "pixels-logistic",
-        "small-cnn",
-        "vgg16-finetuned",
-        "vgg16-frozen",
-        "vgg16-probe",
-    }
+    of_networks = {f"{name}-{kind}" for name in NETWORKS for kind in ("probe", "finetuned")}
+    assert set(STARTER) == {"constant", "pixels-logistic", "small-cnn", "vgg16-frozen", *of_networks}
     for card in STARTER.values():
         assert card.source is None
         assert card.published == ()
@@ -192,10 +189,24 @@ def test_a_starter_card_turns_no_left_into_a_right() -> None:
 
 def test_a_probe_has_nothing_to_tune_in_epochs() -> None:
     probes = {name for name, card in STARTER.items() if isinstance(card.recipe, ProbeRecipe)}
-    assert probes == {"constant", "pixels-logistic", "vgg16-probe"}
+    assert probes == {"constant", "pixels-logistic", *(f"{name}-probe" for name in NETWORKS)}
 
 
-def test_every_built_in_builder_but_one_has_a_card() -> None:
-    used = {card.model.builder for card in CATALOG.cards.values()}
-    # Weights of `application` are not on every machine, and an ensemble is made of cards.
-    assert used == set(builder_names()) - {"application", "ensemble"}
+def test_every_fine_tuned_starter_card_names_the_probe_of_its_network() -> None:
+    of_tuned = {name: card.probe_card for name, card in STARTER.items() if card.probe_card is not None}
+    assert of_tuned == {f"{name}-finetuned": f"{name}-probe" for name in NETWORKS}
+    tuned = {name for name, card in STARTER.items() if isinstance(card.recipe, Recipe) and card.recipe.finetune}
+    assert tuned == set(of_tuned)
+
+
+def test_the_identity_of_the_first_starter_cards_stays() -> None:
+    first = ("constant", "pixels-logistic", "small-cnn", "vgg16-finetuned", "vgg16-frozen", "vgg16-probe")
+    identities = json.dumps([STARTER[name].identity() for name in first], sort_keys=True)
+    assert (
+        hashlib.sha256(identities.encode()).hexdigest()
+        == "9898eb0056fc4769f7dd076874c7b5efb80b9b7645275ddcddc7a67e8bf15a05"
+    )
+
+
+def test_every_built_in_builder_but_the_ensemble_has_a_card() -> None:
+    assert {card.model.builder for card in CATALOG.cards.values()} == set(builder_names()) - {"ensemble"}

@@ -150,5 +150,5 @@ def command(
     out().print(answers(results.report, results.store.name, options))
     if results.head is not None:
         say(registered_line(results.head))
-    if results.failed:
+    if results.failed or (names and results.skips):
         raise typer.Exit(1)

@@ -24,6 +24,8 @@ def command(
 ) -> None:
     """List the cards by collection, or print one with everything it inherits.
 
+    The origin, digest and licence of pretrained weights follow, and what they were pretrained on.
+
     If a card names the layers that it unfreezes, its network is built, which takes some seconds, and the layers behind
     which the frozen part can end are printed too.
 
@@ -31,6 +33,7 @@ def command(
     """
     from reports.render.terminal.cards import cards_table
     from zoo.api.cuts import cut_lines
+    from zoo.api.weights import weights_lines
     from zoo.config.errors import ConfigError
     from zoo.config.strict_yaml import write_yaml
     from zoo.models.catalog import load_catalog, select
@@ -48,7 +51,7 @@ def command(
         else:
             print(f"# collection: {catalog.collections[card.name]}")
             print(write_yaml(card.model_dump(mode="json")), end="")
-            for line in cut_lines(card):
+            for line in (*weights_lines(card), *cut_lines(card)):
                 print(f"# {line}")
         return
     listed = catalog.cards if collection is None else catalog.of(collection)

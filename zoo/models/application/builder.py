@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-import zoo.models.vgg16.weights as vgg16
 from zoo.config.errors import ConfigError
 from zoo.config.strict_yaml import unknown
 from zoo.models.application import efficientnet_lite, squeezenet
@@ -24,11 +23,6 @@ if TYPE_CHECKING:
 _MEANS_RGB = (0.485, 0.456, 0.406)  # of ImageNet, as shares of 255
 _DEVIATIONS_RGB = (0.229, 0.224, 0.225)
 _MEANS_BGR = (103.939, 116.779, 123.68)
-_LICENCES = {
-    "VGG16": vgg16.LICENCE,
-    "SqueezeNet1.1": squeezenet.LICENCE,
-    "EfficientNetLite0": efficientnet_lite.LICENCE,
-}
 
 
 def _known(name: str) -> str:
@@ -78,7 +72,9 @@ def pretrained(params: Mapping[str, Any]) -> PretrainedWeights | None:
         f"{backbone}: {weights}",
         find=lambda: find(backbone, weights).origin,
         digest=lambda: digest(backbone, weights),
-        licence=_LICENCES.get(backbone) if weights == "imagenet" else None,
+        licence=BACKBONES[backbone].weights.licence if weights == "imagenet" else None,
+        pretrained_on=BACKBONES[backbone].weights.pretrained_on if weights == "imagenet" else None,
+        network=backbone if weights == "imagenet" else None,
     )
 
 

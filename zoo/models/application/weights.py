@@ -60,7 +60,7 @@ def find(backbone: str, weights: str) -> WeightsFile:
     file, reasons = _find_imagenet(backbone)
     if file is not None:
         return file
-    of = BACKBONES[backbone]
+    of = BACKBONES[backbone].weights
     ways = (
         f"put {of.file_name} into ~/.keras/models or the folder ZOO_WEIGHTS_DIR; or connect to the internet once; or "
     )
@@ -93,7 +93,7 @@ def verified(backbone: str, weights: str) -> WeightsFile:
         ConfigError: No location has the file, or it is another one than Keras'.
     """
     file = find(backbone, weights)
-    expected = BACKBONES[backbone].digest
+    expected = BACKBONES[backbone].weights.digest
     if weights == "imagenet" and expected is not None and file_digest(file.path, like=expected) != expected:
         raise ConfigError(
             f"{file.path}: these are not the known ImageNet weights of {backbone}: the digest of the file is not "
@@ -135,7 +135,7 @@ def is_vgg16(backbone: str, weights: str) -> bool:
 @cache
 def _find_imagenet(backbone: str) -> tuple[WeightsFile | None, tuple[str, ...]]:
     """The file, or the reason why each location lacks it."""
-    of = BACKBONES[backbone]
+    of = BACKBONES[backbone].weights
     if of.digest is None:
         return None, ("Keras states no digest of its file, so it cannot be verified",)
     reasons: list[str] = []

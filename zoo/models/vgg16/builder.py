@@ -10,7 +10,7 @@ from pydantic import Field
 from zoo.models.parameter_types import Share, Units
 from zoo.models.registry import PretrainedWeights, Unfreeze, register_builder
 from zoo.models.score_layer import score_layer
-from zoo.models.vgg16.weights import LICENCE, VGG16_BLOCKS, find, load
+from zoo.models.vgg16.weights import KNOWN, VGG16_BLOCKS, find, load
 
 if TYPE_CHECKING:
     import keras
@@ -39,7 +39,9 @@ def pretrained(params: Mapping[str, Any]) -> PretrainedWeights | None:
         weights,
         find=lambda: find(weights).origin,
         digest=lambda: load(weights)[1],
-        licence=LICENCE if weights == "imagenet" else None,
+        licence=KNOWN.licence if weights == "imagenet" else None,
+        pretrained_on=KNOWN.pretrained_on if weights == "imagenet" else None,
+        network="VGG16" if weights == "imagenet" else None,
     )
 
 

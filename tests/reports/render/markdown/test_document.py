@@ -8,13 +8,13 @@ from collections.abc import Iterable
 import pytest
 
 from benchmark.runs.history import NO_HISTORY
-from benchmark.runs.plan import Skip
 from benchmark.runs.protocol import Protocol, load_protocol
 from benchmark.runs.run import Run, SplitFacts
 from reports.claims.model import Claims
 from reports.figures.pictures import Picture, Pictures
 from reports.render.markdown.document import render
 from reports.report import build_report
+from reports.results.skipped import SkippedCard
 from reports.text import MISSING
 from tests.support.claims import contents
 from tests.support.claims import row as row_of
@@ -36,7 +36,7 @@ from tests.support.records import (
 HOSTILE = "<script>alert(1)</script> | broken |\n| a | row |\n\n# heading"
 
 
-def rendered(*runs: Run, skips: Iterable[Skip] = ()) -> str:
+def rendered(*runs: Run, skips: Iterable[SkippedCard] = ()) -> str:
     return render(build_report(runs, lambda _: recorded_history(), tuple(skips)))
 
 
@@ -262,7 +262,7 @@ def test_pictures_are_named_where_they_belong_and_left_out_where_there_are_none(
 
 
 def test_a_skipped_card_is_named_with_its_reason() -> None:
-    text = rendered(make_run(), skips=[Skip(cards()["attempt-7"], f"no weights {HOSTILE}")])
+    text = rendered(make_run(), skips=[SkippedCard("attempt-7", f"no weights {HOSTILE}")])
     line = text[text.index("## Skipped cards") :]
     assert "attempt-7" in line
     assert "no weights" in line

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from benchmark.runs.plan import Skip
 from benchmark.runs.run import Run
 from reports.render.terminal.comparison import comparison_tables
 from reports.report import build_report
+from reports.results.skipped import SkippedCard
 from reports.text import MISSING
 from tests.support.records import (
     KAGGLE,
@@ -26,7 +26,7 @@ from tests.support.records import (
 from tests.support.terminal import WIDTHS, flat, shown
 
 
-def compared(*runs: Run, skips: Sequence[Skip] = (), width: int = 200) -> str:
+def compared(*runs: Run, skips: Sequence[SkippedCard] = (), width: int = 200) -> str:
     return shown(comparison_tables(build_report(runs, lambda _: recorded_history(), skips)), width)
 
 
@@ -73,7 +73,7 @@ def test_a_failed_run_is_a_row_that_shows_its_error(width: int) -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_skipped_card_is_named_with_its_whole_reason(width: int) -> None:
-    skip = Skip(cards()["attempt-7"], "images of 16 px are too small: this network needs at least 32 px [sic]")
+    skip = SkippedCard("attempt-7", "images of 16 px are too small: this network needs at least 32 px [sic]")
     text = flat(compared(make_run(), skips=[skip], width=width))
     assert f"skipped attempt-7: {skip.reason}" in text
 

@@ -13,7 +13,7 @@ from keras.src.applications import resnet
 from zoo.models.application.backbones import BACKBONES
 from zoo.models.application.builder import network_input
 
-OF_KERAS = [name for name, backbone in BACKBONES.items() if backbone.package is None]
+OF_KERAS = [name for name, backbone in BACKBONES.items() if backbone.weights.package is None]
 
 
 def test_every_network_of_keras_with_one_input_rule_is_known() -> None:
@@ -25,11 +25,10 @@ def test_every_network_of_keras_with_one_input_rule_is_known() -> None:
 def test_files_and_digests_are_those_of_keras(name: str) -> None:
     backbone = BACKBONES[name]
     source = inspect.getsource(sys.modules[getattr(keras.applications, name).__module__])
-    assert backbone.digest is None or f'"{backbone.digest}"' in source + inspect.getsource(
-        resnet
-    )  # and of its version 2
-    assert (backbone.digest is None) == (name in ("MobileNet", "MobileNetV2"))
-    assert backbone.url.startswith("https://")
+    digest = backbone.weights.digest
+    assert digest is None or f'"{digest}"' in source + inspect.getsource(resnet)  # and of its version 2
+    assert (digest is None) == (name in ("MobileNet", "MobileNetV2"))
+    assert backbone.weights.url.startswith("https://")
     if backbone.minimum != 32:
         assert f"min_size={backbone.minimum}," in source
 

@@ -66,7 +66,7 @@ def test_the_network_has_as_many_weights_as_its_authors_state() -> None:
 
 
 def test_the_weights_recognise_what_pictures_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    if importlib.util.find_spec(str(BACKBONES[NAME].package)) is None:
+    if importlib.util.find_spec(str(BACKBONES[NAME].weights.package)) is None:
         pytest.skip("the extra 'offline' is not installed")
     monkeypatch.delenv("ZOO_WEIGHTS_DIR", raising=False)
     weights_module._find_imagenet.cache_clear()

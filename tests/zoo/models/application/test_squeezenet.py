@@ -53,7 +53,7 @@ def test_a_pickle_of_anything_but_arrays_is_refused(tmp_path: Path) -> None:
 
 
 def test_another_file_of_this_name_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / BACKBONES[NAME].file_name).write_bytes(pickle.dumps({}))
+    (tmp_path / BACKBONES[NAME].weights.file_name).write_bytes(pickle.dumps({}))
     monkeypatch.setenv("ZOO_WEIGHTS_DIR", str(tmp_path))
     weights_module._find_imagenet.cache_clear()
     with pytest.raises(ConfigError, match="these are not the known ImageNet weights"):

@@ -20,12 +20,14 @@ from zoo.models.application.weights import digest, find, verified
 from zoo.models.weights_files import WeightsFile, WeightsUnavailable
 
 CONTENT = b"a file of weights"
-NAME = BACKBONES["DenseNet121"].file_name
+NAME = BACKBONES["DenseNet121"].weights.file_name
 
 
 @pytest.fixture(autouse=True)
 def _a_machine_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    changed = replace(BACKBONES["DenseNet121"], digest=hashlib.md5(CONTENT, usedforsecurity=False).hexdigest())
+    before = BACKBONES["DenseNet121"]
+    md5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+    changed = replace(before, weights=before.weights.model_copy(update={"digest": md5}))
     monkeypatch.setattr(weights_module, "BACKBONES", {**BACKBONES, "DenseNet121": changed})
     monkeypatch.delenv("ZOO_WEIGHTS_DIR", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
