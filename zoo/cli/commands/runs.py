@@ -21,6 +21,13 @@ def _list(context: typer.Context, store: StoreOption = "runs", json: JsonOption 
 
             raise ConfigError(f"zoo runs {context.invoked_subcommand}: give its options after its name")
         return
+    from benchmark.runs.storage.index import without_collection
+
+    with without_collection():
+        _print_runs(store, json)
+
+
+def _print_runs(store: Path, json: bool) -> None:
     from zoo.api.inputs import readable_runs, resolve_store
     from zoo.api.messages import Messages
 
