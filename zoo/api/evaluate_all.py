@@ -165,6 +165,8 @@ def evaluate_all(
 
     messages = Messages(once)
     request = EvaluationRequest.of(part, class_map, recalibrate_on, split_seed, positive)
+    one_of_types("runs", runs, (str, Run, Iterable), "runs, their ids, CARD or CARD:SEED")
+    one_of_types("data", data, (*PATH, Iterable), "a source such as a folder or an .npz file, or several")
     sources: list[PathLike] = [data] if isinstance(data, (str, os.PathLike)) else list(data)
     for each in sources:
         one_of_types("data", each, PATH, "a source such as a folder or an .npz file, or several")

@@ -55,6 +55,8 @@ WRONG: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
     ("predict", (card("mine"), "images"), {}, "run: is ModelCard"),
     ("predict", ("attempt-1", None), {}, "images: is None"),
     ("predict", ("attempt-1", []), {}, "images: is empty"),
+    ("evaluate_all", (None, "images"), {}, "runs: is None"),
+    ("evaluate_all", ("attempt-1", 3), {}, "data: is 3"),
     ("export", (None,), {}, "run: is None"),
     ("load_cards", (3,), {}, "directories: is 3"),
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import threading
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from benchmark.training.frozen.methods import PrefixTrial
 from tests.support.records import make_spec
 from tests.support.tiny import protocol
 from zoo.cli.app import app
+from zoo.config.cgroups import usable_cores
 from zoo.config.errors import ConfigError
 
 FOUND = PrefixTrial(
@@ -155,7 +155,7 @@ def test_a_trial_that_is_kept_is_read_without_a_process(measured: list[int]) -> 
 
 @pytest.mark.slow
 def test_a_new_machine_is_measured_in_a_process_of_its_own() -> None:
-    threads = os.cpu_count() or 1
+    threads = usable_cores()
     heard: list[str] = []
     found = machine.MachineTrials(threads, CONTEXT).trial_for(
         make_spec("attempt-6b"), lambda: heard.append("measuring")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from benchmark.runs.execution import speed_trial
 from benchmark.runs.execution.prefix_trial import trial_file
 from benchmark.runs.execution.speed_trial import VARIABLE, machine_speed
 from benchmark.training.machine_speed import MachineSpeed
+from zoo.config.cgroups import usable_cores
 from zoo.config.errors import ConfigError
 
 MEASURED = MachineSpeed(frozen=50, training=2)
@@ -50,7 +50,7 @@ def test_a_machine_is_measured_once_and_the_caller_hears_of_it(measured: list[Pa
     heard: list[str] = []
     for _ in range(2):
         assert machine_speed(lambda: heard.append("measuring")) == MEASURED
-    assert measured == [trial_file(os.cpu_count() or 1, "speed-")]
+    assert measured == [trial_file(usable_cores(), "speed-")]
     assert heard == ["measuring"]
 
 
