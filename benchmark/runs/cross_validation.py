@@ -38,8 +38,8 @@ class IncompleteRun(Run):
 
 
 def whole_spec(spec: RunSpec) -> RunSpec:
-    """The specification of all folds together."""
-    return spec.model_copy(update={"fold": None})
+    """The specification of all folds together; that of an ensemble names the cards of its members, not their runs."""
+    return spec.model_copy(update={"fold": None, "members": spec.card.members})
 
 
 def is_fold(run: Run) -> bool:

@@ -55,8 +55,16 @@ def pool_folds(runs: Iterable[Run], store: Store) -> list[Run]:
     bench = running_bench(store)
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        groups.setdefault(whole_spec(run.spec).run_id if is_fold(run) else run.run_id, []).append(run)
+        groups.setdefault(_whole_id(run, store) if is_fold(run) else run.run_id, []).append(run)
     return [_pooled(group, store, bench) if is_fold(group[0]) else group[0] for group in groups.values()]
+
+
+def _whole_id(run: Run, store: Store) -> str:
+    """A key that the folds of one cross-validation share; for an ensemble, those whose members do."""
+    members = [store.get(run_id) for run_id in run.spec.members]
+    return "-".join(
+        whole_spec(spec).run_id for spec in (run.spec, *(each.spec for each in members if each is not None))
+    )
 
 
 def _pooled(runs: Sequence[Run], store: Store, bench: RunningBench) -> Run:
@@ -78,6 +86,7 @@ def _finished(folds: tuple[Run, ...], store: Store) -> CrossValidatedRun:
         **dict(first)
         | {
             "spec": spec,
+            "members": (),  # each fold has its own
             "finished": max(run.finished for run in folds),
             "split": split,
             "threshold": None if several else Threshold(None, rule, _thresholds_in_words(folds)),

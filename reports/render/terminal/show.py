@@ -327,7 +327,7 @@ def _facts(run: Run) -> Iterator[RenderableType]:
     rows += [("member", line) for line in members_in_words(run)]
     if (costs := run.costs) is not None:
         per_image, per_epoch = costs.inference_ms_per_image, costs.seconds_per_epoch
-        epochs = AVERAGED if run.members else NO_EPOCHS
+        epochs = AVERAGED if run.spec.card.members else NO_EPOCHS
         if per_epoch is not None:
             epochs = f"{plural(costs.epochs, 'epoch')}, {per_epoch:.1f} s per epoch"
         rows += [

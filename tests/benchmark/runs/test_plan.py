@@ -9,6 +9,7 @@ import pytest
 
 from benchmark.data.dataset import DataError, Dataset
 from benchmark.data.sources import open_dataset
+from benchmark.runs.cross_validation import whole_spec
 from benchmark.runs.plan import make_plan, planned_splits
 from benchmark.runs.protocol import load_protocol
 from benchmark.runs.run import DatasetFacts, RunSpec
@@ -162,6 +163,7 @@ def test_an_ensemble_averages_the_runs_of_the_same_seed_and_fold(folds: int | No
     for average, *members in zip(*by_card.values(), strict=True):
         assert average.members == tuple(spec.run_id for spec in members)
         assert {(spec.seed, spec.fold) for spec in members} == {(average.seed, average.fold)}
+    assert len({whole_spec(spec).run_id for spec in by_card["mean"]}) == 2  # one cross-validation per seed
     assert not plan.skips
 
 
