@@ -19,7 +19,8 @@ from benchmark.training.frozen.features import Network, view_order
 from benchmark.training.frozen.logistic_probe import fit_last_layer
 from benchmark.training.frozen.methods import FILTERED, AllowedMethods
 from benchmark.training.model_graph import FlatModel, build_flat, check_scores
-from benchmark.training.network import BATCH, frozen_layers, run_batched, without_single_axis
+from benchmark.training.network import BATCH, frozen_layers, run_batched, training_in, without_single_axis
+from benchmark.training.precision import TrainingPrecision
 from benchmark.training.probe_facts import ProbeFacts
 from benchmark.training.targets import balanced_class_weights, targets_of
 from zoo.config.errors import ConfigError
@@ -100,6 +101,7 @@ class _Phase:
     epochs: int
     learning_rate: float
     early_stopping: EarlyStopping | None
+    precision: TrainingPrecision
     views: list[int] = field(default_factory=list)
 
 
@@ -112,6 +114,7 @@ def fit(
     view_seed: int,
     features: FeatureOptions,
     views: int | None = None,
+    precision: TrainingPrecision = "float32",
     classes: int = 2,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> Fitted:
@@ -126,6 +129,7 @@ def fit(
         view_seed: Decides the augmented views.
         features: How features of frozen layers are computed and stored.
         views: The number of augmented views per image; None for a new one every epoch.
+        precision: The precision of training steps. Scores are computed in float32.
         classes: Number of classes, 2 or more. Labels are 0 to `classes` - 1.
         on_step: Called after every batch.
 
@@ -148,7 +152,7 @@ def fit(
     recipe = card.recipe
     phases, batches = [], 1
     if isinstance(recipe, Recipe):
-        phases, batches = _phases(recipe, seed, views), -(-len(train) // recipe.batch_size)
+        phases, batches = _phases(recipe, seed, views, precision), -(-len(train) // recipe.batch_size)
     progress = Step(0, batches * sum(phase.epochs for phase in phases) or 1, "")
 
     def report(done: int, label: str) -> None:
@@ -292,9 +296,9 @@ def _run_phase(
         for batch, first in enumerate(range(0, len(order), size), 1):
             chosen = order[first : first + size]
             tail.reset_metrics()
-            logs = tail.train_on_batch(
-                network.batch(train, view, chosen), targets[chosen], class_weight=weights, return_dict=True
-            )
+            inputs = network.batch(train, view, chosen)
+            with training_in(network.model, phase.precision):
+                logs = tail.train_on_batch(inputs, targets[chosen], class_weight=weights, return_dict=True)
             sums.add(logs, train.labels[chosen])
             if not math.isfinite(sums.loss):
                 raise TrainingDiverged(
@@ -324,12 +328,12 @@ def _run_phase(
     return rows
 
 
-def _phases(recipe: Recipe, seed: int, views: int | None) -> list[_Phase]:
-    phases = [_Phase("train", recipe.epochs, recipe.optimizer.learning_rate, recipe.early_stopping)]
+def _phases(recipe: Recipe, seed: int, views: int | None, precision: TrainingPrecision) -> list[_Phase]:
+    phases = [_Phase("train", recipe.epochs, recipe.optimizer.learning_rate, recipe.early_stopping, precision)]
     if recipe.finetune is not None:
         tune = recipe.finetune
         phases[0].name = "head"
-        phases.append(_Phase("finetune", tune.epochs, tune.learning_rate, tune.early_stopping))
+        phases.append(_Phase("finetune", tune.epochs, tune.learning_rate, tune.early_stopping, precision))
     order = view_order(seed, sum(phase.epochs for phase in phases), views)
     for phase in phases:
         phase.views, order = order[: phase.epochs], order[phase.epochs :]

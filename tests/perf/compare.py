@@ -1,15 +1,16 @@
 """Compare this project with what a user would write instead: ratios of wall time and peak memory.
 
     python tests/perf/compare.py {w1,w2,w3,w4} [--small] [--data SOURCE] [--views fresh|N[,...]] [--precision P]
+        [--training P]
 
 w1: a search (stock KerasTuner RandomSearch versus `zoo search`, the same trials; needs the extra `perf`),
 w2: attempt-6b for 20 epochs, w3: three seeds of attempt-7, w4: attempt-1.
 
 Both sides use the same images, splits and epochs, in processes that start cold. This project starts with an empty
 cache, so its time includes the trial of the machine. The plain side gets decoded images. The plain side computes in
-float32, this project in `--precision`, float32 by default. With several `--views` each is compared with the one plain
-run. The last line is the mean time per stage of a run. `else` is everything outside of the stages: the trial, drawing
-the split, decoding, the report.
+float32, this project in `--precision` (frozen layers) and `--training` (training steps), float32 by default. With
+several `--views` each is compared with the one plain run. The last line is the mean time per stage of a run. `else` is
+everything outside of the stages: the trial, drawing the split, decoding, the report.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ def main() -> None:
     parser.add_argument("--data", default="phantom")
     parser.add_argument("--views", default="fresh")
     parser.add_argument("--precision", choices=("float32", "bfloat16", "auto"), default="float32")
+    parser.add_argument("--training", choices=("float32", "bfloat16"), default="float32")
     parsed = parser.parse_args()
     options = sizes(parsed.workload, parsed.small)
     ours = {}
@@ -52,6 +54,7 @@ def main() -> None:
             place = Path(folder) / f"views-{views}"
             place.mkdir()
             rules = protocol(parsed.small, views, options.get("cap"), parsed.precision)
+            rules |= {"training_precision": parsed.training}
             (place / "perf.yaml").write_text(json.dumps(rules), encoding="utf-8")  # JSON is YAML
             used = timed(command(parsed.workload, parsed.data, options, place), place)
             ours[views] = used, runs_of(place, parsed.workload)
@@ -60,7 +63,7 @@ def main() -> None:
         theirs = timed([*plain, json.dumps(options)], Path(folder))
     for views, (used, runs) in ours.items():
         workload = f"{parsed.workload}{' --small' if parsed.small else ''}"
-        print(f"{workload} on {parsed.data}, views {views}, {parsed.precision}:")
+        print(f"{workload} on {parsed.data}, views {views}, {parsed.precision}, training in {parsed.training}:")
         measured = [run for run in runs if run.spec.stage == "search" or parsed.workload != "w1"]
         print_ratio(measured, used, json.loads(theirs["out"].splitlines()[-1]), theirs)
         print_stages(runs, used["seconds"])

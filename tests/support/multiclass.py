@@ -36,7 +36,9 @@ def in_turn(count: int, classes: int = CLASSES) -> Any:
     return np.arange(count) % classes
 
 
-def trained(bank: Path, card: ModelCard | None = None, *, classes: int = CLASSES, train: Any = None) -> Fitted:
+def trained(
+    bank: Path, card: ModelCard | None = None, *, classes: int = CLASSES, train: Any = None, **options: Any
+) -> Fitted:
     """A small network trained on `train`, or on 60 images of all classes."""
     keras.utils.set_random_seed(0)
     return fit(
@@ -47,4 +49,5 @@ def trained(bank: Path, card: ModelCard | None = None, *, classes: int = CLASSES
         view_seed=0,
         features=FeatureOptions(Bank(bank, 1 << 30)),
         classes=classes,
+        **options,
     )
