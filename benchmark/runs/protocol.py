@@ -22,6 +22,7 @@ from benchmark.evidence.decisions.rules import cost_matrix
 from benchmark.evidence.metrics.influence import ClassSizes
 from benchmark.evidence.thresholds.rules import UNUSED, get_rule, rule_names
 from benchmark.runs.decision_rule import DecisionRule, parsed_number
+from benchmark.training.precision import TrainingPrecision
 from zoo.config.errors import ConfigError
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import named_file, read_yaml, suggest, unknown, validate
@@ -162,6 +163,11 @@ class Protocol(Strict):
             description="the method for frozen layers: keras, filtered, or auto, what a trial of the machine chooses"
         ),
     ] = "auto"
+    training_precision: Annotated[
+        TrainingPrecision,
+        RESULT,
+        Field(description="of training steps: float32, or bfloat16, faster where the processor multiplies it natively"),
+    ] = "float32"
     threshold: Annotated[
         ThresholdRule,
         RESULT,
@@ -221,6 +227,8 @@ class Protocol(Strict):
         facts = self.model_dump(mode="json", include=self.result_fields())
         if self.prefix == "auto":  # left out, so that runs stored without the field keep their ids
             del facts["prefix"]
+        if self.training_precision == "float32":
+            del facts["training_precision"]
         if self.decision == DecisionRule():
             del facts["decision"]
         if self.test_folds is None:

@@ -20,8 +20,9 @@ from benchmark.training.frozen.logistic_probe import fit_last_layer
 from benchmark.training.frozen.methods import FILTERED, AllowedMethods
 from benchmark.training.mixup import draw_mixture, mixing_generator
 from benchmark.training.model_graph import FlatModel, build_flat, check_scores
-from benchmark.training.network import BATCH, frozen_layers, run_batched, without_single_axis
+from benchmark.training.network import BATCH, frozen_layers, run_batched, training_in, without_single_axis
 from benchmark.training.optimizers import make_optimizer
+from benchmark.training.precision import TrainingPrecision
 from benchmark.training.probe_facts import ProbeFacts
 from benchmark.training.targets import class_weights_of, targets_of
 from zoo.config.errors import ConfigError
@@ -104,6 +105,7 @@ class _Phase:
     epochs: int
     learning_rate: float
     early_stopping: EarlyStopping | None
+    precision: TrainingPrecision
     views: list[int] = field(default_factory=list)
 
 
@@ -116,6 +118,7 @@ def fit(
     view_seed: int,
     features: FeatureOptions,
     views: int | None = None,
+    precision: TrainingPrecision = "float32",
     classes: int = 2,
     class_names: Sequence[str] = (),
     on_step: Callable[[Step], None] = lambda _: None,
@@ -131,6 +134,7 @@ def fit(
         view_seed: Decides the augmented views.
         features: How features of frozen layers are computed and stored.
         views: The number of augmented views per image; None for a new one every epoch.
+        precision: The precision of training steps. Scores are computed in float32.
         classes: Number of classes, 2 or more. Labels are 0 to `classes` - 1.
         class_names: Their names, for a recipe with class weights by name.
         on_step: Called after every batch.
@@ -156,7 +160,7 @@ def fit(
     model = built.model
     phases, batches = [], 1
     if isinstance(recipe, Recipe):
-        phases, batches = _phases(recipe, seed, views), -(-len(train) // recipe.batch_size)
+        phases, batches = _phases(recipe, seed, views, precision), -(-len(train) // recipe.batch_size)
     progress = Step(0, batches * sum(phase.epochs for phase in phases) or 1, "")
 
     def report(done: int, label: str) -> None:
@@ -310,7 +314,8 @@ def _run_phase(
                 mixture = draw_mixture(mixing, recipe.mixup, len(chosen))
                 inputs, wanted = mixture.of(inputs), mixture.of(wanted)
             tail.reset_metrics()
-            logs = tail.train_on_batch(inputs, wanted, class_weight=weights, return_dict=True)
+            with training_in(network.model, phase.precision):
+                logs = tail.train_on_batch(inputs, wanted, class_weight=weights, return_dict=True)
             sums.add(logs, train.labels[chosen])
             if not math.isfinite(sums.loss):
                 raise TrainingDiverged(
@@ -340,12 +345,12 @@ def _run_phase(
     return rows
 
 
-def _phases(recipe: Recipe, seed: int, views: int | None) -> list[_Phase]:
-    phases = [_Phase("train", recipe.epochs, recipe.optimizer.learning_rate, recipe.early_stopping)]
+def _phases(recipe: Recipe, seed: int, views: int | None, precision: TrainingPrecision) -> list[_Phase]:
+    phases = [_Phase("train", recipe.epochs, recipe.optimizer.learning_rate, recipe.early_stopping, precision)]
     if recipe.finetune is not None:
         tune = recipe.finetune
         phases[0].name = "head"
-        phases.append(_Phase("finetune", tune.epochs, tune.learning_rate, tune.early_stopping))
+        phases.append(_Phase("finetune", tune.epochs, tune.learning_rate, tune.early_stopping, precision))
     order = view_order(seed, sum(phase.epochs for phase in phases), views)
     for phase in phases:
         phase.views, order = order[: phase.epochs], order[phase.epochs :]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import keras
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from benchmark.training.cuts import crossing_layers
 from benchmark.training.model_graph import runs_in_inference_mode
+from benchmark.training.precision import TrainingPrecision
 
 Floats = npt.NDArray[np.float32]
 _IMAGENET_MEANS_BGR = (103.939, 116.779, 123.68)
@@ -133,6 +135,34 @@ def set_precision(model: keras.Model, lowered: tuple[str, ...], precision: Liter
     for layer in without_inputs(model):
         low = precision == "bfloat16" and layer.name in lowered
         layer.dtype_policy = keras.DTypePolicy("mixed_bfloat16" if low else "float32")
+
+
+@contextmanager
+def training_in(model: keras.Model, precision: TrainingPrecision) -> Iterator[None]:
+    """Within the context, calls of `model` that are traced compute in `precision`, as mixed precision of Keras does.
+
+    Weights, their updates, the statistics of batch normalisation, the last layer with weights and the loss stay in
+    float32 (Micikevicius et al. 2018; Kalamkar et al. 2019). bfloat16 has the range of float32, so the loss is not
+    scaled. Layers with a precision of their own keep it.
+
+    Args:
+        model: A flat graph of layers.
+        precision: `float32` changes nothing.
+
+    Yields:
+        Once, with the precision set.
+    """
+    layers = without_inputs(model)
+    while layers and not layers.pop().weights:
+        pass
+    lowered = [layer for layer in layers if layer.dtype_policy.name == "float32"] if precision != "float32" else []
+    for layer in lowered:
+        layer.dtype_policy = keras.DTypePolicy(f"mixed_{precision}")
+    try:
+        yield
+    finally:
+        for layer in lowered:
+            layer.dtype_policy = keras.DTypePolicy("float32")
 
 
 def layer_digests(model: keras.Model, layers: tuple[str, ...]) -> dict[str, str]:

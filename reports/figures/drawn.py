@@ -63,7 +63,7 @@ def _path(name: str, data: object) -> Path:
     # Equal data may have unequal pickles, which costs a drawing. Unequal data never have equal ones.
     pickled = io.BytesIO()
     _Pickler(pickled, protocol=5).dump(data)
-    digest = hashlib.sha256("\0".join((name, version("matplotlib"), _code())).encode() + pickled.getvalue())
+    digest = hashlib.sha256("\0".join((name, _code())).encode() + pickled.getvalue())
     return cache_dir() / KIND / f"{digest.hexdigest()[:32]}.svg"
 
 
@@ -78,8 +78,8 @@ class _Pickler(pickle.Pickler):
 
 @cache
 def _code() -> str:
-    """A digest of all programs that decide what a figure shows: those of `reports` and of `benchmark.evidence`."""
-    digest = hashlib.sha256()
+    """A digest of all programs that decide what a figure shows: matplotlib, `reports` and `benchmark.evidence`."""
+    digest = hashlib.sha256(version("matplotlib").encode())
     for package in ("reports", "benchmark.evidence"):
         for path in sorted(Path(str(files(package))).rglob("*.py")):
             digest.update(path.read_bytes())

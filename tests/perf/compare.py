@@ -1,30 +1,35 @@
 """Compare this project with what a user would write instead: ratios of wall time and peak memory.
 
     python tests/perf/compare.py {w1,w2,w3,w4} [--small] [--data SOURCE] [--views fresh|N[,...]] [--precision P]
+        [--training P[,...]]
 
 w1: a search (stock KerasTuner RandomSearch versus `zoo search`, the same trials; needs the extra `perf`),
 w2: attempt-6b for 20 epochs, w3: three seeds of attempt-7, w4: attempt-1.
 
 Both sides use the same images, splits and epochs, in processes that start cold. This project starts with an empty
 cache, so its time includes the trial of the machine. The plain side gets decoded images. The plain side computes in
-float32, this project in `--precision`, float32 by default. With several `--views` each is compared with the one plain
-run. The last line is the mean time per stage of a run. `else` is everything outside of the stages: the trial, drawing
-the split, decoding, the report.
+float32, this project in `--precision` (frozen layers) and `--training` (training steps), float32 by default. With
+several `--views` or `--training` each is compared with the one plain run. Wall times depend on other load; processor
+times, of all processes of a side, much less. The last line is the mean time per stage of a run. `else` is everything
+outside of the stages: the trial, drawing the split, decoding, the report.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from benchmark.data.decoding.prepared import load, prepare
 from benchmark.data.sources import open_dataset
@@ -44,23 +49,25 @@ def main() -> None:
     parser.add_argument("--data", default="phantom")
     parser.add_argument("--views", default="fresh")
     parser.add_argument("--precision", choices=("float32", "bfloat16", "auto"), default="float32")
+    parser.add_argument("--training", default="float32", help="float32, bfloat16 or both, with a comma")
     parsed = parser.parse_args()
     options = sizes(parsed.workload, parsed.small)
     ours = {}
     with tempfile.TemporaryDirectory(prefix="zoo-perf-") as folder:
-        for views in parsed.views.split(","):
-            place = Path(folder) / f"views-{views}"
+        for views, training in itertools.product(parsed.views.split(","), parsed.training.split(",")):
+            place = Path(folder) / f"views-{views}-{training}"
             place.mkdir()
             rules = protocol(parsed.small, views, options.get("cap"), parsed.precision)
+            rules |= {"training_precision": training}
             (place / "perf.yaml").write_text(json.dumps(rules), encoding="utf-8")  # JSON is YAML
             used = timed(command(parsed.workload, parsed.data, options, place), place)
-            ours[views] = used, runs_of(place, parsed.workload)
+            ours[views, training] = used, runs_of(place, parsed.workload)
         arrays = write_arrays(parsed.data, protocol(parsed.small, "fresh", None), Path(folder))
         plain = [sys.executable, str(ROOT / "tests/perf/plain.py"), PLAIN[parsed.workload], str(arrays)]
         theirs = timed([*plain, json.dumps(options)], Path(folder))
-    for views, (used, runs) in ours.items():
+    for (views, training), (used, runs) in ours.items():
         workload = f"{parsed.workload}{' --small' if parsed.small else ''}"
-        print(f"{workload} on {parsed.data}, views {views}, {parsed.precision}:")
+        print(f"{workload} on {parsed.data}, views {views}, {parsed.precision}, training in {training}:")
         measured = [run for run in runs if run.spec.stage == "search" or parsed.workload != "w1"]
         print_ratio(measured, used, json.loads(theirs["out"].splitlines()[-1]), theirs)
         print_stages(runs, used["seconds"])
@@ -131,16 +138,41 @@ SPACE = {
 
 
 def timed(arguments: list[str], place: Path) -> dict[str, Any]:
-    """Run a command. Return wall seconds, peak memory of the process in MiB, and its output."""
+    """Run a command. Return wall and processor seconds, peak memory of the process in MiB, and its output."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "ZOO_CACHE_DIR": str(place / "cache")}
     with (place / "stdout").open("w+") as out, (place / "stderr").open("w+") as err:
         before = time.perf_counter()
-        process = subprocess.Popen(arguments, cwd=place, env=environment, stdout=out, stderr=err)
-        _, status, usage = os.wait4(process.pid, 0)
+        process = subprocess.Popen(
+            arguments, cwd=place, env=environment, stdout=out, stderr=err, start_new_session=True
+        )
+        used: dict[int, float] = {}
+        status = None
+        while status is None:
+            used |= processor_seconds(process.pid)
+            time.sleep(0.1)
+            ended, code, usage = os.wait4(process.pid, os.WNOHANG)
+            status = code if ended else None
         seconds = time.perf_counter() - before
     if status:
         sys.exit(f"{' '.join(arguments[:4])} failed:\n{(place / 'stderr').read_text()[-3000:]}")
-    return {"seconds": seconds, "peak": usage.ru_maxrss / 1024, "out": (place / "stdout").read_text()}
+    processor = sum(used.values())
+    return {
+        "seconds": seconds,
+        "processor": processor,
+        "peak": usage.ru_maxrss / 1024,
+        "out": (place / "stdout").read_text(),
+    }
+
+
+def processor_seconds(session: int) -> dict[int, float]:
+    """The processor time of each process of a session until now."""
+    used = {}
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if os.getsid(process.pid) == session:
+                times = process.cpu_times()
+                used[process.pid] = times.user + times.system
+    return used
 
 
 def runs_of(place: Path, workload: str) -> list[Run]:
@@ -154,6 +186,8 @@ def print_ratio(runs: list[Run], ours: dict[str, Any], plain: list[float], their
     ratio = theirs["seconds"] / ours["seconds"]
     peak = max(ours["peak"], *(run.costs.peak_memory_mib for run in runs if run.costs))
     print(f"  wall time: zoo {ours['seconds']:.0f} s, plain {theirs['seconds']:.0f} s: {ratio:.1f}x")
+    spent = theirs["processor"] / ours["processor"]
+    print(f"  processor: zoo {ours['processor']:.0f} s, plain {theirs['processor']:.0f} s: {spent:.1f}x")
     print(f"  best val AUC: zoo {aucs[-1]:.4f}, plain {max(plain):.4f}")
     print(f"  all val AUCs: zoo {[round(x, 4) for x in aucs]}, plain {[round(x, 4) for x in sorted(plain)]}")
     print(f"  peak memory of the largest process: zoo {peak:.0f} MiB, plain {theirs['peak']:.0f} MiB")

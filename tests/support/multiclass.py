@@ -47,6 +47,7 @@ def trained(
     classes: int = CLASSES,
     train: Any = None,
     class_names: tuple[str, ...] = (),
+    **options: Any,
 ) -> Fitted:
     """A small network trained on `train`, or on 60 images of all classes."""
     keras.utils.set_random_seed(0)
@@ -59,6 +60,7 @@ def trained(
         features=FeatureOptions(Bank(bank, 1 << 30)),
         classes=classes,
         class_names=class_names,
+        **options,
     )
 
 

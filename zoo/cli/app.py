@@ -32,37 +32,43 @@ from zoo.cli.commands import (
 )
 from zoo.cli.encoding import allow_plain_output
 from zoo.cli.interrupt import INTERRUPTED, interrupted, was_interrupted
+from zoo.cli.lazy_group import Source, lazy_group
 from zoo.cli.renames import renamed
+
+COMMANDS: dict[str, Source] = {
+    "cards": cards.command,
+    "data": data.command,
+    "labels": labels.command,
+    "protocols": protocols.command,
+    "bench": bench.command,
+    "search": search.command,
+    "curve": curve.command,
+    "runs": runs.app,
+    "report": report.command,
+    "compare": compare.command,
+    "show": show.command,
+    "predict": predict.command,
+    "evaluate": evaluate.command,
+    "export": export.command,
+    "serve": serve.command,
+    "audit": audit.command,
+    "plan": plan.command,
+    "verify": verify.command,
+    "schema": schema.command,
+    "track": track.app,
+    "cache": cache.command,
+}
 
 app = typer.Typer(
     name="zoo",
     help="Benchmark a zoo of image-classification models on a small labelled folder.",
+    cls=lazy_group(COMMANDS),
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,  # plain text needs a third of the time to load
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
-app.command("cards")(cards.command)
-app.command("data")(data.command)
-app.command("labels")(labels.command)
-app.command("protocols")(protocols.command)
-app.command("bench")(bench.command)
-app.command("search")(search.command)
-app.command("curve")(curve.command)
-app.add_typer(runs.app, name="runs")
-app.command("report")(report.command)
-app.command("compare")(compare.command)
-app.command("show")(show.command)
-app.command("predict")(predict.command)
-app.command("evaluate")(evaluate.command)
-app.command("export")(export.command)
-app.command("serve")(serve.command)
-app.command("audit")(audit.command)
-app.command("plan")(plan.command)
-app.command("verify")(verify.command)
-app.command("schema")(schema.command)
-app.add_typer(track.app, name="track", help="Send the store's runs to TensorBoard or MLflow.")
-app.command("cache")(cache.command)
 
 
 def _version(requested: bool) -> None:

@@ -191,6 +191,7 @@ def train_and_score(job: Job, threads: int, state: RunState) -> Scored:
         classes=len(spec.dataset.classes),
         class_names=spec.dataset.classes,
         views=None if spec.protocol.views == "fresh" else spec.protocol.views,
+        precision=spec.protocol.training_precision,
         features=FeatureOptions(default_bank(), methods, job.also_unfrozen),
         on_step=_throttled(state.notify),
     )

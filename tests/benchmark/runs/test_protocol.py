@@ -27,6 +27,7 @@ OTHER: dict[str, Any] = {
     "max_epochs": 3,
     "precision": "bfloat16",
     "prefix": "keras",
+    "training_precision": "bfloat16",
     "threshold": {"rule": "fixed", "value": 0.4},
     "decision": {"rule": "abstain", "value": 0.7},
 }
@@ -139,6 +140,11 @@ def test_only_a_forced_way_of_computing_frozen_layers_makes_another_run() -> Non
     assert "prefix" not in plain.identity()
     forced = [plain.model_copy(update={"prefix": way}) for way in ("keras", "filtered")]
     assert len({str(rules.identity()) for rules in (plain, *forced)}) == 3
+
+
+def test_training_in_float32_is_no_part_of_the_identity() -> None:
+    changed = protocol(training_precision="bfloat16").identity()
+    assert {name for name in changed if name not in protocol().identity()} == {"training_precision"}
 
 
 def test_every_error_of_a_file_is_said_at_once(tmp_path: Path) -> None:

@@ -46,6 +46,20 @@ def test_three_classes_are_learnt_and_every_epoch_has_the_accuracies_of_its_scor
     assert float(last["loss"]) < float(fitted.history[0]["loss"])
 
 
+def test_training_in_bfloat16_learns_the_same_with_weights_and_scores_in_float32(tmp_path: Path) -> None:
+    card = tiny.card(epochs=5, model={"batch_norm_momentum": 0.9})
+    fitted, again, full = (trained(tmp_path, card, precision=p) for p in ("bfloat16", "bfloat16", "float32"))
+    assert {weight.dtype for weight in fitted.model.weights} == {"float32"}
+    assert {layer.dtype_policy.name for layer in fitted.network.model.layers} == {"float32"}
+    val = images("val", in_turn(24))
+    np.testing.assert_array_equal(score(again, val), score(fitted, val))
+    assert fitted.history[0]["loss"] != full.history[0]["loss"]
+    assert float(fitted.history[0]["loss"]) == pytest.approx(float(full.history[0]["loss"]), rel=0.02)
+    assert np.array_equal(score(fitted, val).argmax(axis=1), val.labels)
+    in_float32 = total_loss(card, fitted.model, val.labels, score(fitted, val))
+    assert float(fitted.history[-1]["val_loss"]) == pytest.approx(in_float32, rel=1e-5)
+
+
 def test_the_balanced_accuracy_of_training_is_the_mean_over_classes_whatever_their_sizes(tmp_path: Path) -> None:
     # The learning rate is too small to move a weight, so that every batch sees the same network.
     card = tiny.card(epochs=1, batch_size=7, optimizer={"name": "sgd", "learning_rate": 1e-30})

@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from zoo.cli.commands import verify
+from zoo.cli.lazy_group import lazy_group
 from zoo.cli.options import JsonOption, StoreOption, out, print_json, say
 
-app = typer.Typer(invoke_without_command=True)
+_OWN = ("store", "json")
 
 
-@app.callback()
 def _list(context: typer.Context, store: StoreOption = "runs", json: JsonOption = False) -> None:
     """List the runs of a store."""
     if context.invoked_subcommand is not None:
@@ -27,7 +27,7 @@ def _list(context: typer.Context, store: StoreOption = "runs", json: JsonOption 
         _print_runs(store, json)
 
 
-def _print_runs(store: Path, json: bool) -> None:
+def _print_runs(store: str, json: bool) -> None:
     from zoo.api.inputs import readable_runs, resolve_store
     from zoo.api.messages import Messages
 
@@ -40,10 +40,6 @@ def _print_runs(store: Path, json: bool) -> None:
     out().print(runs_table(runs) if runs else f"no runs in {store}")
 
 
-_OWN = ("store", "json")
-
-
-@app.command("merge")
 def _merge(
     others: Annotated[list[str], typer.Argument(metavar="OTHER", help="The stores whose runs are copied.")],
     store: StoreOption = "runs",
@@ -63,7 +59,6 @@ def _merge(
     out().print(line, markup=False, soft_wrap=True)
 
 
-@app.command("prune")
 def _prune(
     store: StoreOption = "runs",
     yes: Annotated[bool, typer.Option("--yes", help="Remove what is listed. Default: only list it.")] = False,
@@ -88,4 +83,12 @@ def _prune(
         out().print(line, markup=False, soft_wrap=True)
 
 
-app.command("verify")(verify.command)
+app = typer.Typer(
+    cls=lazy_group({"merge": _merge, "prune": _prune, "verify": verify.command}),
+    help="List the runs of a store; merge, prune and verify stores.",
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.callback()(_list)

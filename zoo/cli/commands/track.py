@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoo.cli.lazy_group import lazy_group
 from zoo.cli.options import StoreOption, out, say
 
 if TYPE_CHECKING:
     from benchmark.runs.run import Run
     from benchmark.runs.storage.store import Store
 
-app = typer.Typer()
 
-
-@app.command("tensorboard")
 def _tensorboard(
     store: StoreOption = "runs",
     out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for the logs.")] = Path("logs"),
@@ -30,7 +28,6 @@ def _tensorboard(
     out().print(f"wrote {plural(len(written), 'run')} to {out_dir}", markup=False, soft_wrap=True)
 
 
-@app.command("mlflow")
 def _mlflow(
     store: StoreOption = "runs",
     uri: Annotated[
@@ -62,3 +59,17 @@ def _runs(store: str) -> tuple[Store, list[Run]]:
 
     source = resolve_store(store)
     return source, stored_runs(source, Messages(say))
+
+
+app = typer.Typer(
+    cls=lazy_group({"tensorboard": _tensorboard, "mlflow": _mlflow}),
+    help="Send the store's runs to TensorBoard or MLflow.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _group() -> None:
+    pass
