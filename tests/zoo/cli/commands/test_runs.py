@@ -29,6 +29,7 @@ def zoo(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
 def test_runs_are_listed_merged_pruned_and_verified(
     stored: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     target = tmp_path / "all"
     assert zoo(monkeypatch, "--store", stored) == 0
     listing = capsys.readouterr().out
