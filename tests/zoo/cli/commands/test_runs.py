@@ -29,7 +29,6 @@ def zoo(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
 def test_runs_are_listed_merged_pruned_and_verified(
     stored: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
     target = tmp_path / "all"
     assert zoo(monkeypatch, "--store", stored) == 0
     listing = capsys.readouterr().out
@@ -42,7 +41,7 @@ def test_runs_are_listed_merged_pruned_and_verified(
     assert capsys.readouterr().out == listing
     assert zoo(monkeypatch, "prune", "--store", target) == 0
     assert capsys.readouterr().out == f"nothing to remove in {target}\n"
-    assert zoo(monkeypatch, "verify", target) == 1
+    assert zoo(monkeypatch, "verify", target, "--json") == 1
     assert "contains no registration" in capsys.readouterr().out
 
 
