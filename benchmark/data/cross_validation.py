@@ -6,7 +6,6 @@ from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmark.data.dataset import DataError, Dataset, Image
 from benchmark.data.splits import Sampling, Seed, Split, groups, make_split
@@ -80,6 +79,8 @@ def _images_of_fold(images: list[Image], folds: int, index: int, seed: Seed) -> 
     group = {image.name: number for number, members in enumerate(groups(images)) for image in members}
     labels, keys = [image.label for image in images], [group[image.name] for image in images]
     state = int(np.random.default_rng([*np.atleast_1d(seed), _STREAM]).integers(2**31))
+    from sklearn.model_selection import StratifiedGroupKFold  # here, because it loads slowly
+
     divided = StratifiedGroupKFold(folds, shuffle=True, random_state=state).split(labels, labels, keys)
     return {images[row].name for row in list(divided)[index][1]}
 

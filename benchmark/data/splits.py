@@ -11,7 +11,6 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 from scipy.cluster.hierarchy import DisjointSet
-from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmark.data.dataset import DataError, Dataset, Image
 from benchmark.data.quotas import (
@@ -221,6 +220,8 @@ def make_fold(split: Split, folds: int, index: int, seed: Seed) -> Split:
     Raises:
         DataError: There are too few patients.
     """
+    from sklearn.model_selection import StratifiedGroupKFold  # here, because it loads slowly
+
     pool = sorted((*split.train, *split.val), key=lambda image: image.name)
     group = {image.name: number for number, members in enumerate(groups(pool)) for image in members}
     labels, keys = [image.label for image in pool], [group[image.name] for image in pool]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from scipy.stats import beta
-
 from benchmark.evidence.intervals.formulas import wilson
 from benchmark.evidence.metrics.printed import is_count, is_of_counts, range_of_counts, ratio_of
 from benchmark.evidence.published.feasible import Range
@@ -115,6 +113,8 @@ def _images(population: str | None, test: TestSet | None) -> int | None:
 
 def _usual_widths(value: float, n: int) -> Range:
     """The narrowest and the widest of the usual 95% intervals of a proportion."""
+    from scipy.stats import beta  # here, because it loads slowly
+
     successes = min(n, max(0, round(value * n)))
     low, high = wilson(successes, n)
     exact_low = float(beta.ppf(0.025, successes, n - successes + 1)) if successes else 0.0

@@ -12,9 +12,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
-from scipy.stats import rankdata
-from sklearn.linear_model import Ridge
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from benchmark.data.cache import read_json, write_json
 from benchmark.data.checks.near_duplicates import thumbnails
@@ -226,6 +223,9 @@ def _effect(images: Sequence[Image], features: Floats, part: Part, other: Part, 
     # Squares detect levels that vary more around the same mean.
     inputs = _standard(np.hstack([standard, standard**2]), labels)
     membership = _shuffled(compared, part, seed)
+    from sklearn.linear_model import Ridge  # here, because it loads slowly
+    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+
     folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed).split(inputs, labels, groups)
     predicted = cross_val_predict(Ridge(), inputs, _centred(membership, labels), cv=list(folds))
     auc, *by_chance = _auc(predicted, membership, labels)
@@ -279,6 +279,8 @@ def _standard(values: Floats, labels: npt.NDArray[np.int64]) -> Floats:
 
 def _auc(scores: Floats, membership: Floats, labels: npt.NDArray[np.int64]) -> Floats:
     """AUC of each column of `scores` for the same column of `membership`, over pairs of images of one class."""
+    from scipy.stats import rankdata  # here, because it loads slowly
+
     above, pairs = np.zeros(scores.shape[1]), np.zeros(scores.shape[1])
     for label in np.unique(labels):
         members = membership[labels == label]

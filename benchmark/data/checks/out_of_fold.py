@@ -5,12 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.kernel_approximation import Nystroem
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from benchmark.data.checks.batch_effect import Floats
@@ -50,6 +44,13 @@ def out_of_fold_scores(images: Sequence[Image], pixels: Pixels, classes: Sequenc
                 f"{name}: {plural(count, 'patient')} outside the test part; labels are judged with at least {FOLDS} "
                 "patients of each class"
             )
+    from sklearn.decomposition import PCA  # here, because it loads slowly
+    from sklearn.kernel_approximation import Nystroem
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     inputs = pixels.mean(axis=-1).reshape(len(pixels), -1) / 255
     components = min(_COMPONENTS, len(images) // 4, inputs.shape[1])
     classifier = make_pipeline(

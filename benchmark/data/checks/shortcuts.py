@@ -12,9 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
-from sklearn.linear_model import Ridge
-from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
 from benchmark.data.checks.batch_effect import Floats
@@ -186,6 +183,8 @@ def scores_on(facts: FactGroup, labels: Labels, fitted: Labels, scored: Labels, 
     Returns:
         Scores (m, k) in [0, 1] whose rows sum to 1.
     """
+    from sklearn.linear_model import Ridge  # here, because it loads slowly
+
     inputs = _inputs(facts, fitted)
     with threadpool_limits(1, "blas"):
         model = Ridge().fit(inputs[fitted], np.eye(count)[labels[fitted]])
@@ -215,6 +214,8 @@ def _judge(
 ) -> Assessment:
     if not group.varies:
         return _without(group, "the same for all images", unit)
+    from sklearn.linear_model import Ridge  # here, because it loads slowly
+
     inputs = _inputs(group, np.arange(len(rows)))
     observed = np.empty((len(rows), len(names)))
     aucs: list[float] = []
@@ -276,6 +277,8 @@ def _folds(labels: Labels, patients: Labels, seed: int) -> list[tuple[Labels, La
 
     Folds of patients are drawn in a fraction of the time that `StratifiedGroupKFold` takes for thousands of groups.
     """
+    from sklearn.model_selection import StratifiedKFold  # here, because it loads slowly
+
     first = np.unique(patients, return_index=True)[1]
     split = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed).split(first, labels[first])
     return [
@@ -320,6 +323,8 @@ def _macro_auc(predicted: Floats, labels: Labels) -> Floats:
 
 def _auc(values: Floats, members: npt.NDArray[np.bool_]) -> Floats:
     """AUC of each column of `values` (n, m) for the `members` (n, m)."""
+    from scipy.stats import rankdata  # here, because it loads slowly
+
     inside = members.sum(axis=0)
     above = (rankdata(values, axis=0) * members).sum(axis=0) - inside * (inside + 1) / 2  # Mann-Whitney's U
     auc: Floats = above / (inside * (len(members) - inside))

@@ -12,10 +12,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from benchmark.evidence.metrics.probabilities import log_loss
 from benchmark.evidence.scores import CLIP, Scores, ValidationScores
@@ -200,6 +196,9 @@ def logistic_fit(x: Floats, y_true: npt.NDArray[np.int64], weight: Floats | None
     Returns:
         Slope and intercept.
     """
+    from sklearn.exceptions import ConvergenceWarning  # here, because it loads slowly
+    from sklearn.linear_model import LogisticRegression
+
     centre, spread = float(np.mean(x)), float(np.std(x))
     model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10, max_iter=1000)
     with warnings.catch_warnings():  # it warns when it switches to another solver
@@ -229,6 +228,8 @@ def _platt(y_true: npt.NDArray[np.int64], y_score: Floats) -> Calibrator:
 
 def _isotonic(y_true: npt.NDArray[np.int64], y_score: Floats) -> Calibrator:
     low, high = _smoothed_targets(y_true)
+    from sklearn.isotonic import IsotonicRegression  # here, because it loads slowly
+
     model = IsotonicRegression(y_min=low, y_max=high, out_of_bounds="clip").fit(y_score, y_true)
     return Calibrator(
         "isotonic", accepted=True, knots_x=model.X_thresholds_.tolist(), knots_y=model.y_thresholds_.tolist()
@@ -298,6 +299,8 @@ def _cross_fitted(val: ValidationScores, method: Method, folds: int, seed: int) 
 def _folds(labels: tuple[int, ...], patients: tuple[str, ...] | None, folds: int, seed: int) -> tuple[_Rows, ...]:
     """Rows to fit on and rows to calibrate, for each fold."""
     y_true = np.array(labels)
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold  # here, because it loads slowly
+
     kind = StratifiedKFold if patients is None else StratifiedGroupKFold
     splitter = kind(folds, shuffle=True, random_state=seed)
     return tuple(splitter.split(y_true, y_true, None if patients is None else np.array(patients)))

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from scipy.fft import dct, idct
 from scipy.optimize import brentq
 from scipy.special import expit
-from scipy.stats import norm, t
 
 from benchmark.evidence.calibration.calibrators import SAME, logistic_fit, logit
 from benchmark.evidence.intervals.formulas import wilson
@@ -255,6 +254,8 @@ def _half_widths(design: _Floats, scores: Scores, fitted: _Floats, degrees: int)
     a slope, `degrees` comes from the patients of the rarer class: with all patients, coverage drops to 90% if that
     class has about ten.
     """
+    from scipy.stats import norm, t  # here, because it loads slowly
+
     bread = np.linalg.inv(design.T @ (design * (fitted * (1 - fitted))[:, None]))
     if _patients(scores) == len(scores):
         return norm.ppf(0.975) * np.sqrt(np.diag(bread)), "Wald"

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from benchmark.evidence.calibration.calibrators import SAME
 from benchmark.evidence.metrics.multiclass import argmax, multiclass_metrics
@@ -291,6 +290,8 @@ def _cross_fitted(val: MulticlassValidationScores, method: Scaling, folds: int, 
     if used < 2:
         rarest = val.classes[present[int(np.argmin(sizes))]]
         return f"cross-fitting needs at least 2 {unit}s of each class; {rarest} has {min(sizes)}"
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold  # here, because it loads slowly
+
     kind = StratifiedKFold if val.patient is None else StratifiedGroupKFold
     splitter = kind(used, shuffle=True, random_state=seed)
     out_of_fold = np.empty(val.y_score.shape)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 Floats = npt.NDArray[np.float64]
 
@@ -131,6 +130,8 @@ def compare_batch(reference: BatchReference, scores: Floats, decisions: Sequence
         The p-values and distances, or why nothing was tested. The tests treat images as independent: several images per
         patient make a difference by chance more frequent than LEVEL. An image without a finite score is left out.
     """
+    from scipy import stats  # here, because it loads slowly
+
     finite = [bool(np.isfinite(row).all()) for row in scores]
     images, scores = sum(finite), scores[np.array(finite, dtype=bool)]
     decided = [each for each, usable in zip(decisions, finite, strict=True) if usable]
@@ -159,6 +160,8 @@ def compare_batch(reference: BatchReference, scores: Floats, decisions: Sequence
 def _compare_counts(
     of_validation: Mapping[str, int], decisions: Sequence[str | None]
 ) -> tuple[dict[str, tuple[float, float]], float]:
+    from scipy import stats  # here, because it loads slowly
+
     names = list(dict.fromkeys([*of_validation, *(each or UNDECIDED for each in decisions)]))
     of_batch = [sum((each or UNDECIDED) == name for each in decisions) for name in names]
     table = np.array([of_batch, [of_validation.get(name, 0) for name in names]])

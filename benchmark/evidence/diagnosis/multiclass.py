@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
-from scipy.stats import binomtest, fisher_exact
 
 from benchmark.evidence.diagnosis.diagnoses import GOOD_AUC, ONE_CLASS_LOWER_BOUND, ONE_CLASS_SHARE
 from benchmark.evidence.diagnosis.faults import (
@@ -115,6 +114,8 @@ def classes_of_one_group(
     Raises:
         ValueError: If an attribute has another number of values than n.
     """
+    from scipy.stats import fisher_exact  # here, because it loads slowly
+
     findings = []
     tests = len(classes) * sum(len({*values}) for values in attributes.values())
     for name, values in attributes.items():
@@ -296,6 +297,8 @@ def _exchanged(scores: MulticlassScores, decided: Labels, a: int, b: int) -> flo
 def _more_often(scores: MulticlassScores, decided: Labels, true: int, other: int) -> float:
     """Return the one-sided p-value that images of class `true` are predicted as `other` more often than `true`."""
     of_class = scores.y_true == true
+    from scipy.stats import binomtest  # here, because it loads slowly
+
     signs = (decided[of_class] == other).astype(int) - (decided[of_class] == true)
     if scores.patient is not None:
         patients = np.unique(np.array(scores.patient)[of_class], return_inverse=True)[1]

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.covariance import LedoitWolf
 
 from benchmark.evidence.diagnosis.reference import OODReference
 
@@ -48,6 +47,8 @@ def fit_reference(
     classes = np.unique(labels)
     means = np.stack([train[labels == label].mean(axis=0) for label in classes])
     centred = train - means[np.searchsorted(classes, labels)]
+    from sklearn.covariance import LedoitWolf  # here, because it loads slowly
+
     # Without its pseudo-inverse, which takes most of the time and is not used.
     estimate = LedoitWolf(assume_centered=True, store_precision=False).fit(centred)
     scale = float(np.trace(estimate.covariance_)) / train.shape[1]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 Maps = npt.NDArray[np.floating]
 CUT_OFF = 0.5
@@ -148,6 +147,8 @@ def _mean_over_draws(trained: Maps, random: Maps) -> tuple[float | None, ...]:
 
 
 def _rank_correlation(one: Maps, other: Maps) -> float | None:
+    from scipy.stats import rankdata  # here, because it loads slowly
+
     if one.min() == one.max():
         return None
     if other.min() == other.max():

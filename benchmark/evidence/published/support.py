@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from scipy.optimize import brentq
-from scipy.stats import binom, chi2, norm
 
 from benchmark.evidence.intervals.formulas import f1_of_jaccard, hanley_mcneil, wilson, z_quantile
 from benchmark.evidence.metrics.registry import Confusion
@@ -146,6 +145,8 @@ def least_p(difference: int, images: int | None = None, *, exact: bool = False) 
     Returns:
         The two-sided p value.
     """
+    from scipy.stats import binom, chi2  # here, because it loads slowly
+
     n = difference if images is None else images
     if not difference or not n:
         return 1.0
@@ -167,6 +168,8 @@ def correlation_for(difference: float, errors: tuple[float, float], p: float) ->
     Returns:
         The smallest correlation, at most 1 and possibly negative; None if not even a correlation of 1 suffices.
     """
+    from scipy.stats import norm  # here, because it loads slowly
+
     first, second = errors
     variance = (difference / float(norm.isf(p / 2))) ** 2
     if first <= 0 or second <= 0 or variance < (first - second) ** 2:
