@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from benchmark.runs.execution.engines.batch_script import MODULE
+from benchmark.runs.execution.engines.remote import MODULE
 from benchmark.runs.execution.events import Event, Started
 from tests.faults.study import SEEDS, Study, Tally, Undisturbed
 from tests.support.tiny import ROOT, environment

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +19,8 @@ from benchmark.runs.execution.execute import execute_all
 from benchmark.runs.execution.limits import Limits
 from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.store import Store
-from tests.support.tiny import card, protocol, spec, write_npz
+from tests.support.tiny import card, environment, protocol, spec, write_npz, write_protocol
+from zoo.config.cgroups import group_folders
 from zoo.models.card import ModelCard
 
 LIMIT_GIB = 1.25
@@ -52,3 +59,51 @@ def test_the_row_names_a_batch_size_with_which_the_run_finishes_under_the_same_l
     named = re.search(r"batch_size (\d+) would fit \(about [0-9.]+ GiB", large.error or "")
     assert named is not None, large.error
     assert run_with(int(named[1])).status == "ok"
+
+
+@contextmanager
+def memory_group(limit: int) -> Iterator[Path]:
+    """A control group inside that of this process, whose processes together get `limit` bytes."""
+    folder, is_second = next(group_folders("memory"), (Path("/nowhere"), True))
+    group = folder / f"zoo-test-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made here: {error}")
+    try:
+        try:
+            (group / ("memory.max" if is_second else "memory.limit_in_bytes")).write_text(str(limit), encoding="ascii")
+        except OSError as error:
+            pytest.skip(f"no control group with a limit of memory can be made here: {error}")
+        yield group
+    finally:
+        with suppress(OSError):
+            group.rmdir()
+
+
+@pytest.mark.slow
+def test_the_limit_of_a_control_group_ends_a_run_and_names_a_batch_size(tmp_path: Path) -> None:
+    write_npz(tmp_path / "tiny.npz")
+    write_protocol(tmp_path / "p.yaml", image_size=160)
+    text = (tmp_path / "p.yaml").read_text(encoding="utf-8").replace("image_size: 32\n", "")
+    (tmp_path / "p.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "cards").mkdir()
+
+    def bench(group: Path, batch_size: int) -> tuple[int, dict[str, object]]:
+        wide = card("wide", model={"filters": [96]}, epochs=1, batch_size=batch_size)
+        content = wide.model_dump(mode="json", exclude={"name"}, exclude_defaults=True)
+        (tmp_path / "cards" / "wide.yaml").write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML
+        words = ["bench", "wide", "--cards", "cards", "--data", "tiny.npz", "--protocol", "p.yaml"]
+        inside = ["sh", "-c", 'echo $$ > "$0"/cgroup.procs && exec "$@"', str(group), sys.executable, "-m", "zoo", *words]
+        done = subprocess.run(
+            inside, cwd=tmp_path, env=environment(tmp_path / "cache"), capture_output=True, text=True, check=False
+        )
+        assert done.returncode < 2, done.stderr
+        [run], _ = Store(tmp_path / "runs").runs()
+        return done.returncode, {"status": run.status, "error": run.error or ""}
+
+    with memory_group(int(1.4 * 1024**3)) as group:
+        code, large = bench(group, 40)
+        assert (code, large["status"]) == (1, "failed"), large
+        named = re.search(r"batch_size (\d+) would fit", str(large["error"]))
+        assert named is not None, large
