@@ -89,21 +89,27 @@ def test_the_limit_of_a_control_group_ends_a_run_and_names_a_batch_size(tmp_path
     (tmp_path / "p.yaml").write_text(text, encoding="utf-8")
     (tmp_path / "cards").mkdir()
 
-    def bench(group: Path, batch_size: int) -> tuple[int, dict[str, object]]:
-        wide = card("wide", model={"filters": [96]}, epochs=1, batch_size=batch_size)
+    def bench(group: Path, batch_size: int) -> Run:
+        wide = card("wide", model={"filters": [192]}, epochs=1, batch_size=batch_size)
         content = wide.model_dump(mode="json", exclude={"name"}, exclude_defaults=True)
         (tmp_path / "cards" / "wide.yaml").write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML
         words = ["bench", "wide", "--cards", "cards", "--data", "tiny.npz", "--protocol", "p.yaml"]
-        inside = ["sh", "-c", 'echo $$ > "$0"/cgroup.procs && exec "$@"', str(group), sys.executable, "-m", "zoo", *words]
+        in_group = ["sh", "-c", 'echo $$ > "$0"/cgroup.procs && exec "$@"', str(group)]
         done = subprocess.run(
-            inside, cwd=tmp_path, env=environment(tmp_path / "cache"), capture_output=True, text=True, check=False
+            [*in_group, sys.executable, "-m", "zoo", *words],
+            cwd=tmp_path,
+            env=environment(tmp_path / "cache"),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode < 2, done.stderr
-        [run], _ = Store(tmp_path / "runs").runs()
-        return done.returncode, {"status": run.status, "error": run.error or ""}
+        runs, _ = Store(tmp_path / "runs").runs()
+        return next(run for run in runs if run.spec.card.recipe.batch_size == batch_size)
 
-    with memory_group(int(1.4 * 1024**3)) as group:
-        code, large = bench(group, 40)
-        assert (code, large["status"]) == (1, "failed"), large
-        named = re.search(r"batch_size (\d+) would fit", str(large["error"]))
-        assert named is not None, large
+    with memory_group(2 * 1024**3) as group:
+        large = bench(group, 40)
+        assert large.status == "failed", large
+        named = re.search(r"batch_size (\d+) would fit", large.error or "")
+        assert named is not None, large.error
+        assert bench(group, int(named[1])).status == "ok"
