@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -17,6 +18,8 @@ PATIENCE_S = 120
 
 _LAST_SHARE = 0.2  # of the seconds of the whole command, which a command takes that has nothing left to compute
 _LONGEST_AFTER_WRITE_S = 0.02
+_DEEPEST = 3
+"""The depth of the folders in which commands write."""
 _LOOK_S = 0.001
 
 
@@ -90,7 +93,13 @@ def _wait_for_write(process: Command, study: Study, chance: random.Random, _: fl
 
 def being_written(study: Study) -> list[Path]:
     """Temporary files and folders of a study, in its store, cache and documents."""
-    return [path for depth in ("", "*/", "*/*/", "*/*/*/") for path in study.folder.glob(f"{depth}{PREFIX}*")]
+    written: list[Path] = []
+    # Unlike glob, os.walk passes over a folder that is renamed or removed meanwhile.
+    for folder, folders, files in os.walk(study.folder):
+        written += (Path(folder, name) for name in (*folders, *files) if name.startswith(PREFIX))
+        if Path(folder).relative_to(study.folder).parts[_DEEPEST - 1 :]:
+            folders.clear()
+    return written
 
 
 def _wait_for_end(process: Command, tally: Tally) -> None:
