@@ -225,8 +225,8 @@ class Recipe(Strict):
     )
     warmup: Annotated[float, Field(ge=0, le=100_000)] = Field(
         default=0.0,
-        description="start of each phase in which the learning rate rises linearly from 0: epochs from 1, below 1 the "
-        "share of the phase",
+        description="length of the linear rise of the learning rate from 0 at the start of each phase: a number of "
+        "epochs, or below 1 a share of the phase",
     )
     weight_decay: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.0,

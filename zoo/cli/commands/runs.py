@@ -63,7 +63,7 @@ def _prune(
     store: StoreOption = "runs",
     yes: Annotated[bool, typer.Option("--yes", help="Remove what is listed. Default: only list it.")] = False,
     models: Annotated[
-        bool, typer.Option("--models", help="Also stored models. Figures remain; applying a model needs it.")
+        bool, typer.Option("--models", help="Include stored models: figures remain, but no model can be applied.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
