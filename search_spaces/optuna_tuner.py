@@ -45,7 +45,7 @@ class OptunaTuner:
         self._study = study
 
     def propose(self, count: int) -> list[Proposal]:
-        """Ask for `count` trials; a space has no last one, since combinations may repeat."""
+        """Ask for `count` trials; a space is never exhausted, since combinations may repeat."""
         proposals = []
         for _ in range(count):
             trial = self._study.ask()

@@ -44,7 +44,7 @@ def choose_members(
     """Choose how often each model counts, by greedy forward selection with replacement (Caruana et al. 2004).
 
     Each round adds the model that makes the log loss of the mean lowest. The models of the round with the lowest log
-    loss are kept. Of equal ones, the first model and the first round count.
+    loss are chosen. Of equal ones, the first model and the first round count.
 
     Args:
         scores: The validation scores of each model, of the same images.

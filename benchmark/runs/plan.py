@@ -170,7 +170,7 @@ def _obstacle(card: ModelCard, protocol: Protocol, names: tuple[str, ...]) -> st
             return problem
         find_weights(builder, params)
     except WeightsUnavailable as error:
-        return f"the weights are not here: {' '.join(error.lines)}"
+        return f"the weights are not at hand: {' '.join(error.lines)}"
     except ConfigError as error:
         return " ".join(error.lines)
     return None

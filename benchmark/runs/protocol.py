@@ -166,7 +166,7 @@ class Protocol(Strict):
     training_precision: Annotated[
         TrainingPrecision,
         RESULT,
-        Field(description="of training steps: float32, or bfloat16, faster where the processor multiplies it natively"),
+        Field(description="precision of training steps: float32, or bfloat16; scores are computed in float32"),
     ] = "float32"
     threshold: Annotated[
         ThresholdRule,

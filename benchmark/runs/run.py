@@ -172,7 +172,7 @@ class RunSpec(Strict):
         fields: dict[str, Any] = dump(self)
         if fields.get("subset") is None:  # documents of runs on all training images have no such field
             fields.pop("subset", None)
-        if not fields.get("members"):  # nor have those of networks this one
+        if not fields.get("members"):  # only documents of ensembles have this field
             fields.pop("members", None)
         return fields
 

@@ -316,7 +316,8 @@ def bench(
         engine: Where runs are computed: `local`, in processes of this machine, `slurm`, as tasks of an array, or `ray`.
         engine_options: For `slurm`, options of sbatch such as `{"partition": "main", "time": 30}`; for `ray`,
             `address`, `num_gpus` and `memory`.
-        cores: Number of cores, and of threads, of each run; None takes all cores of this machine, and one elsewhere.
+        cores: Number of cores, and of threads, of each run; None takes all that this process may use, and one
+            elsewhere.
         on_event: Called with each `Event` of a run, for progress.
         on_message: Called with each warning and note when it arises; the result collects them too.
 

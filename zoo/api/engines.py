@@ -26,7 +26,7 @@ class EngineChoice:
     Attributes:
         name: One of `ENGINES`.
         options: Its options by name.
-        cores: Number of cores, and of threads, of each run; None for all of this machine, or one elsewhere.
+        cores: Number of cores, and of threads, of each run; None for all that this process may use, or one elsewhere.
     """
 
     name: str = "local"

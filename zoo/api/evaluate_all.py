@@ -144,7 +144,8 @@ def evaluate_all(
         protocol: The name of the protocol of the runs; None for any.
         engine: Where evaluations are computed: `local`, one after the other in this process, `slurm` or `ray`.
         engine_options: Options of the engine, as of `bench`.
-        cores: Number of cores, and of threads, of each evaluation; None for all usable ones here, and 1 elsewhere.
+        cores: Number of cores, and of threads, of each evaluation; None takes all that this process may use, and one
+            elsewhere.
         on_line: Called with a line when an evaluation begins, ends or fails.
         on_message: Called with each warning and note when it arises; the result collects them too.
 
@@ -156,11 +157,11 @@ def evaluate_all(
         DataError: A source cannot be read.
         OSError: The store cannot be written.
     """
-    source, printed = resolve_store(store), set[str]()
+    source, sent = resolve_store(store), set[str]()
 
     def once(line: str) -> None:
-        if line not in printed:  # all seeds of a card have the same notes
-            printed.add(line)
+        if line not in sent:  # all seeds of a card have the same notes
+            sent.add(line)
             on_message(line)
 
     messages = Messages(once)

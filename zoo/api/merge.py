@@ -52,7 +52,7 @@ def merge(
 ) -> MergeResults:
     """Copy the runs of other stores into one, as `zoo runs merge` does; all of them or none.
 
-    Runs, evaluations, recorded label errors and shortcuts, and registrations are copied. A run that the store has with
+    Runs, evaluations, suspected labels, shortcuts and registrations are copied. A run that the store has with
     the same results is skipped; a finished one replaces a failed one.
 
     Args:
@@ -64,15 +64,15 @@ def merge(
         What was copied.
 
     Raises:
-        ConfigError: A store does not exist, a run or its registrations are damaged, or two runs of one id have other
-            results.
+        ConfigError: A store does not exist, a run or its registrations are damaged, or two runs with one id have
+            different results.
         OSError: The store cannot be written.
     """
     messages = Messages(on_message)
     target = resolve_store(store)
     sources = [resolve_store(other) for other in several("others", others, (*PATH, Store), "stores to merge")]
     if not sources:
-        raise ConfigError("no store was given; name those whose runs are to be copied")
+        raise ConfigError("no store is given; name the stores whose runs are to be copied")
     for source in sources:
         if not source.root.is_dir():
             raise ConfigError(f"{source.name}: no such folder; give a store to copy from")

@@ -77,9 +77,9 @@ def prune(
         raise ConfigError(
             f"{source.name}: only a folder can be pruned; remove objects, commits first, with the tools of the bucket"
         )
-    listed = removable(source, readable_runs(source, messages))
-    of_models = tuple(entry for entry in listed if entry.kind == "model")
-    entries = tuple(entry for entry in listed if models or entry.kind != "model")
+    candidates = removable(source, readable_runs(source, messages))
+    of_models = tuple(entry for entry in candidates if entry.kind == "model")
+    entries = tuple(entry for entry in candidates if models or entry.kind != "model")
     if apply:
         remove(source, entries)
     return PruneResults(source, entries, of_models, apply, messages.lines())

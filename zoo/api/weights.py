@@ -27,7 +27,7 @@ def weights_lines(card: ModelCard) -> Iterator[str]:
     known = known_weights().get(weights.network or "")
     if known is not None:
         yield f"  file: {known.origin}"
-        yield f"  digest of the file: {known.digest or 'none is known, so it is not used'}"
+        yield f"  digest of the file: {known.digest or 'none is known, so the file is not used'}"
         if known.same_tensors_in is not None:
             same = known.same_tensors_in
             yield f"  the same tensors: package {same.package.replace('_', '-')}, file {same.file}"

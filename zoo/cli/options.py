@@ -143,7 +143,7 @@ RunMemoryOption = Annotated[
 ]
 EngineOption = Annotated[
     str,
-    typer.Option("--engine", metavar="NAME", help="Where runs are computed: local (this machine), slurm or ray."),
+    typer.Option("--engine", metavar="NAME", help="Where to compute: local (this machine), slurm or ray."),
 ]
 SlurmOption = Annotated[
     list[str] | None,
@@ -168,7 +168,8 @@ CoresOption = Annotated[
         min=1,
         max=1024,
         metavar="N",
-        help="Cores, and threads, of each run. Default: all of this machine; 1 with --engine slurm or ray.",
+        help="Cores, and threads, of each run or evaluation. Default: all that this process may use; 1 with --engine "
+        "slurm or ray.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]

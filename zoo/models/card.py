@@ -317,7 +317,7 @@ class ModelCard(Strict):
 
     @model_serializer(mode="wrap")
     def _without_probe_card(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # Records of cards without a probe stay as they were before the field existed.
+        # A card without the field and one with its default are the same card, so their records are equal.
         data: dict[str, Any] = serialize(self)
         if data.get("probe_card", "") is None:
             del data["probe_card"]

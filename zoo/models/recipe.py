@@ -172,7 +172,7 @@ class EarlyStopping(Strict):
 
 def _check_test_views(views: int, augmentation: Augmentation | None) -> None:
     if views and augmentation is None:
-        raise ValueError("test_time_augmentation needs views to average; add recipe.augmentation, or drop it")
+        raise ValueError("test_time_augmentation needs views to average; add recipe.augmentation, or give 0")
 
 
 def _without(data: dict[str, Any], names: tuple[str, ...], model: type[Strict]) -> dict[str, Any]:
@@ -188,7 +188,7 @@ class Finetune(Strict):
     early_stopping: EarlyStopping | None = Field(default=None, description="when the phase ends earlier; null: never")
 
 
-_LATER = (
+_LEFT_OUT = (
     "label_smoothing",
     "class_weights",
     "schedule",
@@ -225,8 +225,8 @@ class Recipe(Strict):
     )
     warmup: Annotated[float, Field(ge=0, le=100_000)] = Field(
         default=0.0,
-        description="start of each phase in which the learning rate rises linearly from 0: epochs from 1, below 1 the "
-        "share of the phase",
+        description="length of the linear rise of the learning rate from 0 at the start of each phase: a number of "
+        "epochs, or below 1 a share of the phase",
     )
     weight_decay: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.0,
@@ -253,7 +253,7 @@ class Recipe(Strict):
     @model_serializer(mode="wrap")
     def _without_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # Run ids and records of cards without these options stay as they were before the options existed.
-        return _without(serialize(self), _LATER, type(self))
+        return _without(serialize(self), _LEFT_OUT, type(self))
 
 
 class ProbeRecipe(Strict):

@@ -120,7 +120,7 @@ def model_of(run: Run, store: Store) -> Path:
     if views := run.spec.card.recipe.test_time_augmentation:
         raise ConfigError(
             f"{of_run} averages {1 + views} views of each image (recipe.test_time_augmentation), and a stored model "
-            "scores one, for which its threshold is not chosen; run the card with test_time_augmentation: 0"
+            "scores one view, for which no threshold was chosen; run the card with test_time_augmentation: 0"
         )
     path = store.model_file(run)
     if not path.is_file():

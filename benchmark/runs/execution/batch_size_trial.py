@@ -1,4 +1,4 @@
-"""The batch size that would fit into a limit of memory, measured in processes of their own after a run exceeded it.
+"""The batch size that would fit into a limit of memory, measured in separate processes after a run exceeded it.
 
 Half the batch size of the card is tried first, then half of that, until two batches of the last phase can be trained.
 What is measured is the peak of the process, so that images, weights, optimiser and activations all count. What follows

@@ -60,7 +60,8 @@ def plan_merge(store: Store, others: Sequence[Store]) -> MergePlan:
         What is to be copied.
 
     Raises:
-        ConfigError: A run or an evaluation is damaged, or two runs of one id have other figures. One line for each.
+        ConfigError: A run or an evaluation is damaged, or two runs with one id have different figures. One line
+            for each.
     """
     problems: list[str] = []
     places: dict[str, tuple[Store, Run]] = {run.run_id: (store, run) for run in store.survey(indexed=False)[0]}
@@ -155,15 +156,15 @@ def _value(figure: Figure | None) -> str:
 def _conflict(run: Run, here: Store, there: Store, fields: list[str]) -> str:
     more = f" and {len(fields) - _MOST_FIELDS} more" if len(fields) > _MOST_FIELDS else ""
     return (
-        f"run {run.run_id} ({run.spec.card.name}, seed {run.spec.seed_text}) has other results in {here.root} and in "
-        f"{there.root}: {', '.join(fields[:_MOST_FIELDS])}{more}; remove the wrong one"
+        f"run {run.run_id} ({run.spec.card.name}, seed {run.spec.seed_text}) has different results in {here.name} and "
+        f"in {there.name}: {', '.join(fields[:_MOST_FIELDS])}{more}; remove the wrong one"
     )
 
 
 def _evaluations(
     store: Store, others: Sequence[Store], problems: list[str]
 ) -> Iterator[tuple[str, tuple[Store, Evaluation]]]:
-    """The evaluations that the store lacks; a line in `problems` for each that is damaged or has other scores."""
+    """The evaluations that the store lacks; a line in `problems` for each that is damaged or has different scores."""
     places: dict[str, Store] = dict.fromkeys(evaluation_ids(store), store)
     for other in others:
         for key in evaluation_ids(other):
@@ -174,7 +175,7 @@ def _evaluations(
                     yield key, (other, evaluation)
                 elif _has_other_scores(places[key], key, other, evaluation):
                     problems.append(
-                        f"evaluation {key} has other scores in {places[key].root} and in {other.root}: "
+                        f"evaluation {key} has different scores in {places[key].name} and in {other.name}: "
                         f"{PREDICTIONS}; remove the wrong one"
                     )
             except ConfigError as error:
@@ -202,7 +203,7 @@ def _chains(store: Store, others: Iterable[Store]) -> Iterator[tuple[Store, bool
 
 def _digests(chain: Chain, store: Store) -> list[str]:
     if chain.problems:
-        raise ConfigError(f"{store.root}: its registrations were changed; `zoo verify {store.root}` lists what differs")
+        raise ConfigError(f"{store.name}: its registrations were changed; `zoo verify {store.name}` lists what differs")
     return [link.digest for link in chain.links]
 
 

@@ -81,7 +81,7 @@ class MirrorNotes:
         return any(path.stat().st_mtime_ns > noted_at for name, path in paths.items() if name in records)
 
     def remove(self, part: Part, numbers: Mapping[Part, int]) -> None:
-        """Remove a part, which the remote store does not have any more, and its commit from the mirror.
+        """Remove from the mirror a part that the remote store lacks, and its commit.
 
         Args:
             part: The part. A content that is later than its commit stays, since it was never sent.

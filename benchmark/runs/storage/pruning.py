@@ -42,7 +42,7 @@ def removable(store: Store, runs: Sequence[Run]) -> list[Removable]:
     """List what can be removed.
 
     A failed run can go if a later run of the same card, data, protocol and seed finished, as after an edit of the card,
-    and no registration of the store recorded its scores.
+    and the registrations of the store do not contain the digest of its record.
 
     Args:
         store: The store.

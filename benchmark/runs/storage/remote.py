@@ -1,7 +1,7 @@
 """A store at a URI: a mirror in the user's cache folder, and the transfer of whole parts from and to it.
 
 Opening it fetches what the mirror lacks and sends what was not sent. Everything else reads and writes the mirror, as if
-it was the store, and sends each part when it is complete (`benchmark.runs.storage.commits`).
+it were the store, and sends each part when it is complete (`benchmark.runs.storage.commits`).
 """
 
 from __future__ import annotations
@@ -385,6 +385,6 @@ class RemoteStore(Store):
         if ours.state == "failed":
             return f"{self._uri}: run {part.key} failed here ({ours.error}) and finished elsewhere, which counts"
         return (
-            f"{self._uri}: run {part.key} was stored there with other figures ({difference(theirs, ours)}); the first "
-            "ones count, and these are left out (`zoo show` names the processor; another store can have these)"
+            f"{self._uri}: run {part.key} was stored there with different figures ({difference(theirs, ours)}); the "
+            "first ones count, and these are left out (`zoo show` names the processor; another store can contain these)"
         )

@@ -117,7 +117,7 @@ class Store:
         return str(self.root)
 
     def send(self, path: str) -> bool:
-        """Send a complete part to where others see it, which a folder needs not.
+        """Send a complete part to where other machines see it. A folder needs no sending.
 
         Args:
             path: The part, relative to the store: a run id, or a file beside the runs.
@@ -128,7 +128,7 @@ class Store:
         return False
 
     def take(self, name: str, content: bytes) -> bool:
-        """Take the next place in the chain of registrations for an entry, which a folder leaves to the caller.
+        """Take the next place in the chain of registrations for an entry. In a folder, the caller takes it.
 
         Args:
             name: The name of its file.

@@ -59,7 +59,7 @@ def runs_table(runs: Sequence[Run]) -> RenderableType:
 
 
 def _leads(runs: Sequence[Run]) -> Iterator[Leading]:
-    """Which figures of each run lead; runs share their protocols, so it is found out once for each."""
+    """Which figures of each run lead, determined once per protocol, since many runs share one."""
     leads: dict[tuple[int, bool], Leading] = {}
     for run in runs:
         key = id(run.spec.protocol), is_multiclass(run)

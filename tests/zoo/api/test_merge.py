@@ -63,7 +63,7 @@ def test_two_results_of_one_run_are_refused_with_the_fields_and_nothing_is_copie
     run = keep(there, "attempt-1", on_test(*planted(100, 100, seed=9)))
     keep(there, "attempt-2")
     before = visible(here.root)
-    with pytest.raises(ConfigError, match=f"run {run.run_id} .attempt-1, seed 0. has other results in") as refused:
+    with pytest.raises(ConfigError, match=f"run {run.run_id} .attempt-1, seed 0. has different results in") as refused:
         zoo.merge(there, here)
     assert len(refused.value.lines) == 1
     assert "at_half.test." in refused.value.lines[0]

@@ -10,13 +10,13 @@ from zoo.cli.commands import verify
 from zoo.cli.lazy_group import lazy_group
 from zoo.cli.options import JsonOption, StoreOption, out, print_json, say
 
-_OWN = ("store", "json")
+_OPTIONS = ("store", "json")
 
 
 def _list(context: typer.Context, store: StoreOption = "runs", json: JsonOption = False) -> None:
     """List the runs of a store."""
     if context.invoked_subcommand is not None:
-        if any((source := context.get_parameter_source(name)) and source.name == "COMMANDLINE" for name in _OWN):
+        if any((source := context.get_parameter_source(name)) and source.name == "COMMANDLINE" for name in _OPTIONS):
             from zoo.config.errors import ConfigError
 
             raise ConfigError(f"zoo runs {context.invoked_subcommand}: give its options after its name")
@@ -63,11 +63,11 @@ def _prune(
     store: StoreOption = "runs",
     yes: Annotated[bool, typer.Option("--yes", help="Remove what is listed. Default: only list it.")] = False,
     models: Annotated[
-        bool, typer.Option("--models", help="Stored models too; figures remain, predict and export need a model.")
+        bool, typer.Option("--models", help="Include stored models: figures remain, but no model can be applied.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """List what no result needs: failed runs with a later finished one, leftovers of killed processes; or remove it."""
+    """List or remove what no result needs: failed runs with a later finished one, and leftovers of killed processes."""
     from zoo.api.prune import prune
 
     results = prune(store, models=models, apply=yes, on_message=say)

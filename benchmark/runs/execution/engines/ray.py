@@ -190,7 +190,7 @@ class RayQueue:
 
 
 def _most_memory() -> float:
-    """The memory in bytes of the largest machine of the cluster: a task that declares more would wait for ever."""
+    """The memory in bytes of the largest machine of the cluster: a task that declares more would wait forever."""
     import ray
 
     return max((node["Resources"].get("memory", 0.0) for node in ray.nodes() if node["Alive"]), default=0.0)

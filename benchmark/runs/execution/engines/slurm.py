@@ -308,7 +308,9 @@ class SlurmQueue:
         if declared_mib is None:
             return "; give more with --slurm mem="
         more = in_gib(memory_after_excess(declared_mib))
-        return f": {in_gib(declared_mib)} were declared; the same command declares {more}, or give it with --slurm mem="
+        return (
+            f"; {in_gib(declared_mib)} was declared; the same command declares {more}, or give more with --slurm mem="
+        )
 
 
 def job_states(jobs: Iterable[str]) -> dict[str, JobState] | None:

@@ -104,7 +104,7 @@ def test_the_first_of_two_results_counts_and_the_other_is_refused_in_a_line(on: 
     other = keep(second, CARD, **others())
     assert second.send(other.run_id)
     (line,) = second.finish()
-    assert line.startswith(f"{uri}: run {run.run_id} was stored there with other figures (")
+    assert line.startswith(f"{uri}: run {run.run_id} was stored there with different figures (")
     assert "\n" not in line
     assert second.finish() == ()
     assert contents(second.folder(run.run_id)) == contents(first.folder(run.run_id))

@@ -27,7 +27,7 @@ change: heavy
 model: {builder: application, backbone: DenseNet121, weights: gone.h5}
 recipe: {probe: logistic, preprocessing: builder}
 """
-REASON = "the weights are not here: model.weights: gone.h5: no such file"
+REASON = "the weights are not at hand: model.weights: gone.h5: no such file"
 
 
 @pytest.fixture
