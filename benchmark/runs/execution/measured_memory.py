@@ -34,7 +34,8 @@ def memory_kind(spec: RunSpec) -> str:
         recipe["optimizer"] = recipe["optimizer"]["name"]
     if recipe.get("finetune") is not None:
         recipe["finetune"] = True
-    conditions = {key: protocol.get(key) for key in ("image_size", "precision", "views", "sampling", "test_folds")}
+    fields = ("image_size", "precision", "training_precision", "views", "sampling", "test_folds")
+    conditions = {key: protocol.get(key) for key in fields}
     return json.dumps([card["model"], recipe, conditions, spec.dataset.fingerprint], sort_keys=True)
 
 
