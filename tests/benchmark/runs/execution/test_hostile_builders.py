@@ -112,7 +112,7 @@ def test_one_that_eats_memory_is_ended_at_its_limit(bench: Bench) -> None:
     error = bench.run("hungry_guest").error
     assert error is not None
     assert error.startswith("ended at 2.")
-    assert error.endswith("GiB of memory (--run-memory 2) during building and training")
+    assert error.partition("; ")[0].endswith("GiB of memory (--run-memory 2) during building and training")
 
 
 def test_one_that_hangs_is_ended_after_its_time(bench: Bench) -> None:
