@@ -29,6 +29,8 @@ def mean_scores(scores: Sequence[Floats], weights: Sequence[float], average: Ave
     """
     shares = np.asarray(weights, dtype=np.float64) / np.sum(weights)
     used = [(share, each) for share, each in zip(shares, scores, strict=True) if share > 0]
+    if len(used) == 1:
+        return np.array(used[0][1], dtype=np.float64)  # its very scores, which clipping would change
     if average == "probabilities":
         return _total([share * each for share, each in used])
     clipped = [(share, np.clip(each, CLIP, 1 - CLIP)) for share, each in used]

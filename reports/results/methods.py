@@ -262,7 +262,8 @@ def _seeds(runs: Sequence[Run], protocol: Protocol) -> Iterator[Fact]:
     probes = [name for name in repeated if isinstance(cards[name].recipe, ProbeRecipe)]
     if probes and protocol.split == "fixed":
         yield Fact("seeds", f"{DETERMINISTIC}: {', '.join(probes)}")
-    yield Fact("precision", f"frozen layers in {protocol.precision}" + _precisions(runs, protocol))
+    if not all(card.members for card in cards.values()):
+        yield Fact("precision", f"frozen layers in {protocol.precision}" + _precisions(runs, protocol))
     if protocol.training_precision != "float32":
         yield Fact("precision", f"training steps in {protocol.training_precision}, scores in float32")
     for text, of_cards in _computations(runs).items():

@@ -73,10 +73,9 @@ def luck(result: SearchResult) -> list[str]:
         mean, rank = again[winner.number]
         values = [v for v in (objective(run, result.metric) for run in winner.reseeded) if v is not None]
         spread = f", from {min(values):.4f} to {max(values):.4f}" if len(values) > 1 else ""
-        lines.append(
-            f"With {plural(len(values), 'other seed')} its mean is {mean:.4f}{spread}: {chosen - mean:+z.4f} of its "
-            f"figure is selection bias. Among {plural(len(again), 're-seeded trial')} it ranks number {rank}."
-        )
+        bias = f"{chosen - mean:+z.4f} of its figure is selection bias" if chosen > mean else "no selection bias shows"
+        place = f" Among {len(again)} re-seeded trials it ranks number {rank}." if len(again) > 1 else ""
+        lines.append(f"With {plural(len(values), 'other seed')} its mean is {mean:.4f}{spread}: {bias}.{place}")
     return lines
 
 

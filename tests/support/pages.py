@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.runs.history import NO_HISTORY
-from benchmark.runs.plan import Skip
 from benchmark.runs.protocol import load_protocol
 from benchmark.runs.storage.store import Store
 from reports.gallery.gallery import Gallery, Tile, TileGroup
 from reports.gallery.tiles import small_tile
 from reports.report import Report, build_report
+from reports.results.skipped import SkippedCard
 from tests.support.judging import study
-from tests.support.records import KAGGLE, cards, make_card, make_run, of_counts, on_test, on_val, planted
+from tests.support.records import KAGGLE, make_card, make_run, of_counts, on_test, on_val, planted
 from tests.support.stored import keep
 
 HOSTILE = '<script>window.hacked=1</script><img src=x onerror="window.hacked=1">\'"&amp; \u202eñ雪🫁 {{ 7*7 }} `|`'
@@ -72,7 +72,7 @@ def ordinary(folder: Path) -> tuple[Report, Store]:
     report = build_report(
         [*store.runs()[0], failed],
         store.history,
-        [Skip(cards()["attempt-2"], "no weights")],
+        [SkippedCard("attempt-2", "no weights")],
         scores=store,
         claims=[study(folder)],
     )
@@ -90,7 +90,7 @@ def hostile(folder: Path) -> tuple[Report, Store, dict[str, Gallery]]:
     report = build_report(
         [*store.runs()[0], failed],
         store.history,
-        [Skip(cards()["attempt-2"], LONG)],
+        [SkippedCard("attempt-2", LONG)],
         scores=store,
         claims=[study(folder, text=LONG, location=LONG, title=LONG)],
         notes=[LONG],

@@ -109,6 +109,8 @@ def resolve_store(store: PathLike | Store) -> Store:
     if isinstance(store, Store):
         return store
     where = path("store", store, "a folder, a URI or a Store")
+    if not str(store).strip():
+        raise ConfigError("--store: is empty; give a folder or a URI such as s3://BUCKET/FOLDER")
     return open_store(store if isinstance(store, str) else where)
 
 

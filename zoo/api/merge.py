@@ -78,6 +78,8 @@ def merge(
             raise ConfigError(f"{source.name}: no such folder; give a store to copy from")
         if source.root.resolve() == target.root.resolve():
             raise ConfigError(f"{source.name}: is --store itself; name other stores")
+        if not source.heads():
+            raise ConfigError(f"{source.name}: contains no runs; name a store that `zoo bench` wrote")
     plan = merging.plan_merge(target, sources)
     if plan.runs or plan.evaluations or plan.beside or plan.chains:
         merging.merge(target, plan)

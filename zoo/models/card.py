@@ -364,12 +364,14 @@ def with_ensemble(data: Mapping[str, Any]) -> dict[str, Any]:
         The same data if it states no `ensemble`.
 
     Raises:
-        ValueError: It states a `model` as well.
+        ValueError: It states a `model` as well, or names fewer than two cards.
     """
     if data.get("ensemble") is None:
         return dict(data)
     if "model" in data:
         raise ValueError("ensemble: averages the scores of other cards and has no network; drop `model` or `ensemble`")
+    if not isinstance(data["ensemble"], list) or len(data["ensemble"]) < 2:
+        raise ValueError("ensemble: give a list of two or more cards, such as [small-cnn, vgg16-probe]")
     rest = {key: value for key, value in data.items() if key != "ensemble"}
     recipe = data.get("recipe")
     average = {"average": "probabilities", **recipe} if isinstance(recipe, dict) else {"average": "probabilities"}

@@ -192,6 +192,8 @@ def member_problems(card: ModelCard, cards: Mapping[str, ModelCard | None], wher
         member = cards.get(name)
         if name not in cards:
             yield f"{where}: ensemble: unknown card '{name}'. {suggest(name, cards)}"
+        elif name == card.name:
+            yield f"{where}: ensemble: {name} is this card itself; name other cards"
         elif member is not None and member.members:
             yield f"{where}: ensemble: {name} is an ensemble; give its members: {', '.join(member.members)}"
     for name in sorted({name for name in card.members if card.members.count(name) > 1}):

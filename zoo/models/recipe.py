@@ -46,6 +46,8 @@ def _known_weights(weights: Any) -> Any:
                 raise ValueError(f"the weight of {name} must be a number above 0, and at most 1000")
         if len(weights) < 2:
             raise ValueError("give a weight to each class, at least two")
+    elif weights is not None and weights != "balanced":
+        raise ValueError("give balanced, or a weight per class: {CLASS: 2.0}")
     return weights
 
 

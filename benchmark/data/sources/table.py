@@ -128,7 +128,8 @@ def _read_parquet(path: Path) -> tuple[Sequence[str], Iterator[tuple[str, Sequen
     import pyarrow.parquet as parquet
 
     try:
-        table = parquet.read_table(path)
+        with path.open("rb") as file:  # pyarrow takes a path with a colon for a URI
+            table = parquet.read_table(file)
         columns = [_texts(column) for column in table.columns]
     except (OSError, arrow.ArrowException, ValueError) as error:
         raise DataError(f"{path}: not a readable Parquet file of plain columns: {first_line(error)}") from error

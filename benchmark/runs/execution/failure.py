@@ -18,6 +18,7 @@ from benchmark.runs.storage.store import TRACEBACK, Store
 
 _LONGEST = 500
 _LONGEST_TRACEBACK = 20_000
+_KEPT = "scores are kept, "
 
 
 @dataclass
@@ -72,7 +73,7 @@ def failed_run(job: Job, state: RunState, error: BaseException, *, is_plain: boo
     """
     text = _words(error)
     reason = text if is_plain and text else f"{type(error).__name__}: {text}".removesuffix(": ")
-    files = f"; {'scores are kept, ' if state.parts else ''}traceback in {TRACEBACK}"
+    files = f"; {_KEPT if state.parts else ''}traceback in {TRACEBACK}"
     if state.history:
         reason = f"{state.step} failed after training: {reason}{files}"
     elif reason != text:
@@ -114,7 +115,8 @@ def save_failed(
     except OSError:
         raise
     except Exception:
-        store.save(run, traceback=traceback)
+        error = run.error and run.error.replace(_KEPT, "")
+        store.save(run.model_copy(update={"error": error}), traceback=traceback)
 
 
 def has_finished_run(store: Store, run: Run) -> bool:

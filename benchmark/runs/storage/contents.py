@@ -50,7 +50,8 @@ def write_predictions(
         columns["y_true"] += part.y_true.tolist()
         for name, values in _columns(part):
             columns.setdefault(name, []).extend(values.tolist())
-    pq.write_table(pa.table({**columns, **further}), path)
+    with path.open("wb") as file:  # pyarrow takes a path with a colon for a URI
+        pq.write_table(pa.table({**columns, **further}), file)
 
 
 def _columns(part: AnyScores) -> list[tuple[str, npt.NDArray[np.float64]]]:

@@ -66,8 +66,8 @@ def open_store(where: str | Path) -> Store:
     """
     if isinstance(where, str) and is_uri(where):
         return RemoteStore(where.rstrip("/") if where.partition("://")[2].strip("/") else where)
-    if not isinstance(where, str) and is_flattened_uri(str(where)):
-        raise ConfigError(f"--store {where}: is a path; give the URI as text, such as s3://BUCKET/FOLDER")
+    if is_flattened_uri(str(where)):
+        raise ConfigError(f"--store {where}: is no URI; write it as text with two slashes, such as s3://BUCKET/FOLDER")
     return Store(Path(where))
 
 
@@ -236,10 +236,13 @@ class RemoteStore(Store):
                 f"{LAYOUT}); update zoo, or give another URI"
             )
         if not known and self._notes.numbers():
-            raise ConfigError(
-                f"--store {self._uri}: is empty, but {self.root} mirrors a store with this URI; if it was removed on "
-                "purpose, delete this folder, otherwise correct the endpoint (AWS_ENDPOINT_URL) or the URI"
+            advice = (
+                f"memory:// ends with its process; give --store {self.root}, or another folder"
+                if self._uri.startswith("memory:")
+                else "if it was removed on purpose, delete this folder, otherwise correct the endpoint "
+                "(AWS_ENDPOINT_URL) or the URI"
             )
+            raise ConfigError(f"--store {self._uri}: is empty, but {self.root} mirrors a store with this URI; {advice}")
 
     def _mark_layout(self) -> None:
         if not self._numbers:

@@ -8,7 +8,7 @@ import pytest
 from scipy.special import expit, logit, softmax
 from sklearn.metrics import log_loss
 
-from benchmark.evidence.averages import choose_members, cross_entropy, mean_scores
+from benchmark.evidence.averages import Average, choose_members, cross_entropy, mean_scores
 from benchmark.evidence.scores import TestScores, ValidationScores
 from tests.support.classes import planted_classes, validation_of
 from tests.support.records import on_val, planted
@@ -83,3 +83,9 @@ def test_members_cannot_be_chosen_on_test_scores() -> None:
     wrong: list[ValidationScores] = [of_test]  # type: ignore[list-item]
     with pytest.raises(TypeError, match="on validation scores, not on TestScores"):
         choose_members(wrong, 2, "probabilities")
+
+
+@pytest.mark.parametrize("average", ["probabilities", "logits"])
+def test_a_single_member_keeps_its_very_scores(average: Average) -> None:
+    certain = np.array([0.0, 0.3, 1.0])
+    assert mean_scores([certain, certain / 2], [2, 0], average).tolist() == certain.tolist()

@@ -20,6 +20,18 @@ from zoo.models.card import ModelCard
 from zoo.models.catalog import load_cards
 
 
+@pytest.mark.parametrize("store", ["", " "])
+def test_an_empty_store_is_refused(store: str) -> None:
+    with pytest.raises(ConfigError, match="--store: is empty; give a folder or a URI"):
+        resolve_store(store)
+
+
+@pytest.mark.parametrize("where", ["s3:/lab/runs", Path("s3://lab/runs")])
+def test_a_uri_with_one_slash_is_refused(where: str | Path) -> None:
+    with pytest.raises(ConfigError, match="with two slashes, such as s3://BUCKET/FOLDER"):
+        resolve_store(where)
+
+
 def cards_of(requested: Any, folders: Any = ()) -> list[ModelCard]:
     return resolve_cards(requested, folders, Messages())
 

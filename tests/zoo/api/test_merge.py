@@ -117,3 +117,9 @@ def test_a_store_that_cannot_be_merged_is_one_line(others: list[str], says: str,
     (tmp_path / "here").mkdir()
     with pytest.raises(ConfigError, match=says):
         zoo.merge([tmp_path / other for other in others], tmp_path / "here")
+
+
+def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    with pytest.raises(ConfigError, match="images: contains no runs; name a store that `zoo bench` wrote"):
+        zoo.merge(tmp_path / "images", tmp_path / "all")

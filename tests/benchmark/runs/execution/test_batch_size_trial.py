@@ -23,7 +23,7 @@ from tests.support.tiny import card, environment, protocol, spec, write_npz, wri
 from zoo.config.cgroups import group_folders
 from zoo.models.card import ModelCard
 
-LIMIT_GIB = 1.25
+LIMIT_GIB = 1.9
 
 
 def test_the_advice_names_what_fits_and_what_was_asked_for() -> None:
@@ -48,7 +48,7 @@ def test_the_row_names_a_batch_size_with_which_the_run_finishes_under_the_same_l
     dataset, store = open_dataset(str(write_npz(tmp_path / "tiny.npz"))), Store(tmp_path / "runs")
 
     def run_with(batch_size: int) -> Run:
-        wide = card(model={"filters": [96]}, epochs=1, batch_size=batch_size)
+        wide = card(model={"filters": [192]}, epochs=1, batch_size=batch_size)
         of = spec(card=wide, protocol=protocol(image_size=160), dataset=DatasetFacts.of(dataset))
         [run] = execute_all([of], dataset, store, limits=Limits(memory_gib=LIMIT_GIB), threads=1)
         return run
@@ -107,7 +107,7 @@ def test_the_limit_of_a_control_group_ends_a_run_and_names_a_batch_size(tmp_path
         runs, _ = Store(tmp_path / "runs").runs()
         return next(run for run in runs if run.spec.card.recipe.batch_size == batch_size)
 
-    with memory_group(2 * 1024**3) as group:
+    with memory_group(int(LIMIT_GIB * 1024**3)) as group:
         large = bench(group, 40)
         assert large.status == "failed", large
         named = re.search(r"batch_size (\d+) would fit", large.error or "")

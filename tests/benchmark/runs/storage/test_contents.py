@@ -60,3 +60,11 @@ def test_scores_that_do_not_sum_to_one_are_refused(file: Path) -> None:
     pq.write_table(table.set_column(index, "score:virus", [np.array([0.5, 0.75, 0.1])]), file)
     with pytest.raises(ValueError, match="must sum to 1 over the classes"):
         Predictions(file.read_bytes()).scores("val", CLASSES)
+
+
+def test_a_colon_in_a_relative_path_makes_no_uri_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a:b").mkdir()
+    scores = scores_of("test", np.array([1]), ROWS[:1], CLASSES, ("r",))
+    write_predictions(Path("a:b/predictions.parquet"), [(scores, ("c.png",))])
+    assert "test" in Predictions(Path("a:b/predictions.parquet").read_bytes()).all(CLASSES, ordered=True)

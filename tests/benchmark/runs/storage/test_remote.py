@@ -262,7 +262,7 @@ def test_a_newer_layout_is_refused(on: Machine, uri: str) -> None:
         ("https://host/runs", "--store https://host/runs: cannot be written; give a folder, or a URI such as s3://"),
         ("s3://", "--store s3://: names no bucket; give s3://BUCKET/FOLDER"),
         ("nosuch://bucket/runs", "--store nosuch://bucket/runs: Protocol not known: nosuch; give a folder, or a URI"),
-        (Path("s3://bucket/runs"), "--store s3:/bucket/runs: is a path; give the URI as text, such as s3://BUCKET/"),
+        (Path("s3://bucket/runs"), "--store s3:/bucket/runs: is no URI; write it as text with two slashes"),
     ],
 )
 def test_a_uri_that_cannot_be_a_store_is_refused_in_a_line(uri: str | Path, error: str) -> None:
