@@ -1,8 +1,8 @@
 """The batch size that would fit into a limit of memory, measured in separate processes after a run exceeded it.
 
-Half the batch size of the card is tried first, then half of that, until two batches of the last phase can be trained.
-What is measured is the peak of the process, so that images, weights, optimiser and activations all count. What follows
-training, such as the diagnosis, is not tried.
+Half the batch size of the card is tried first, then half of that, until two batches of each phase can be trained and a
+batch of validation can be scored. What is measured is the peak of the process, so that images, weights, optimiser and
+activations all count. What follows, such as the diagnosis, is not tried.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import resource
 import sys
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import psutil
 
+from benchmark.data.decoding.prepared import LabelledImages
 from benchmark.runs.execution.main_module import Registration, registration_of
 from benchmark.runs.execution.separate_process import call_in_process
 from benchmark.runs.run import Job
@@ -90,21 +91,35 @@ def fitting_batch_size(job: Job, threads: int, context: Any, limit: float) -> Fi
     return FittingBatchSize(tuple(tried)) if tried else None
 
 
-class _Enough(Exception):
-    pass
+def first_of_each_class(images: LabelledImages, count: int) -> set[str]:
+    """Choose images from the classes in turn.
+
+    Args:
+        images: The images of a split.
+        count: How many to choose.
+
+    Returns:
+        Their names; all names if there are fewer images.
+    """
+    ranks = np.empty(len(images), np.int64)
+    for label in np.unique(images.labels):
+        of_class = np.flatnonzero(images.labels == label)
+        ranks[of_class] = np.arange(len(of_class))
+    return {images.names[index] for index in np.lexsort((images.labels, ranks))[:count]}
 
 
 def _peak(registration: Registration, job: Job, size: int, threads: int, limit: float) -> float:
-    """The peak memory in bytes of a process that trains a few batches. The process ends itself above the limit."""
+    """The peak memory in bytes of a process that trains and scores a few batches. It ends itself above the limit."""
     threading.Thread(target=_end_above, args=(limit,), daemon=True).start()
     registration.ensure()
     load_keras()
     import benchmark.training.backend as backend
     from benchmark.data.decoding.prepared import load, with_names
     from benchmark.runs.drawn_split import training_images
-    from benchmark.training.fit import FeatureOptions, Step, fit
+    from benchmark.training.fit import FeatureOptions, fit
     from benchmark.training.frozen.bank import default_bank
     from benchmark.training.frozen.prefix import available_methods
+    from benchmark.training.network import BATCH
 
     spec = job.spec
     backend.prepare_process(spec.seed, threads)
@@ -112,31 +127,22 @@ def _peak(registration: Registration, job: Job, size: int, threads: int, limit: 
     train, val = load(job.folder, "train"), load(job.folder, "val")
     if spec.subset is not None:
         train = with_names(train, {image.name for image in training_images(train.images, spec)})
-    last = "finetune" if isinstance(card.recipe, Recipe) and card.recipe.finetune is not None else "train"
-    batches = 0
-
-    def on_step(step: Step) -> None:
-        nonlocal batches
-        batches += step.label.startswith(f"{last} ")
-        if batches >= min(_BATCHES, -(-len(train) // size)):
-            raise _Enough
-
-    with suppress(_Enough):
-        fit(
-            card,
-            train,
-            val,
-            seed=spec.seed,
-            view_seed=spec.protocol.view_seed,
-            classes=len(spec.dataset.classes),
-            views=None if spec.protocol.views == "fresh" else spec.protocol.views,
-            features=FeatureOptions(
-                default_bank(),
-                available_methods(spec.protocol.precision, spec.protocol.prefix, job.trial),
-                job.also_unfrozen,
-            ),
-            on_step=on_step,
-        )
+    train = with_names(train, first_of_each_class(train, _BATCHES * size))
+    val = with_names(val, first_of_each_class(val, BATCH))
+    fit(
+        card,
+        train,
+        val,
+        seed=spec.seed,
+        view_seed=spec.protocol.view_seed,
+        classes=len(spec.dataset.classes),
+        views=None if spec.protocol.views == "fresh" else spec.protocol.views,
+        features=FeatureOptions(
+            default_bank(),
+            available_methods(spec.protocol.precision, spec.protocol.prefix, job.trial),
+            job.also_unfrozen,
+        ),
+    )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return float(peak if sys.platform == "darwin" else peak * 1024)  # bytes on macOS, else KiB
 

@@ -45,7 +45,7 @@ _POLL_S = 0.5
 _RETRY_S = 2.0
 _MIB = 1024**2
 _GIB = 1024**3
-_MARGIN = 0.05
+_MARGIN = 0.2
 """The share of a limit that a trial of batch sizes leaves free."""
 _LONGEST_WAIT_S = 600.0
 """A run starts after this time however little memory is left: what uses the memory may never end."""
