@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmark.runs.storage.store import PREDICTIONS, Store
 from tests.faults.warm import Command
 from tests.support.tiny import environment, write_npz, write_protocol
+from zoo.config.leftovers import PREFIX
 
 SPACE = """\
 title: Rates
@@ -50,6 +51,8 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 """Commands of the study, without the options that all of them share."""
 SHARED = ("--data", "two.npz", "--protocol", "smallest.yaml", "--store", "runs", "--cards", "cards")
 DOCUMENTS = "reported"
+METHOD = {"ZOO_PREFIX": "keras"}
+"""Each study has a cache of its own. A trial of the machine in each could choose another method, with other bits."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ class Study:
         Returns:
             The command, which runs.
         """
-        env = {**environment(self.cache), **self.variables}
+        env = {**environment(self.cache), **METHOD, **self.variables}
         return Command([*self.words(command), *more], self.folder, env, log)
 
     def finish(self, command: str, *more: str) -> tuple[int, str, float]:
@@ -139,7 +142,7 @@ class Study:
         done = subprocess.run(
             [sys.executable, "-m", "zoo", *self.words(command)],
             cwd=self.folder,
-            env={**environment(self.cache), **self.variables},
+            env={**environment(self.cache), **METHOD, **self.variables},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -155,7 +158,7 @@ class Study:
             if run.status == "ok"
         }
         documents = (self.folder / DOCUMENTS).rglob("*")
-        return runs | {str(path.relative_to(self.folder)): _digest(path) for path in documents if path.is_file()}
+        return runs | {str(path.relative_to(self.folder)): _digest(path) for path in documents if _is_document(path)}
 
     def dates(self) -> dict[str, str]:
         """When each finished run ended: a run that was computed again has another date."""
@@ -164,6 +167,11 @@ class Study:
     def damaged(self) -> list[str]:
         """What the store says of folders that it cannot use."""
         return self.store.runs()[1]
+
+
+def _is_document(path: Path) -> bool:
+    # What a killed process was writing stays until it is a day old.
+    return path.is_file() and not any(part.startswith(PREFIX) for part in path.parts)
 
 
 @dataclass
