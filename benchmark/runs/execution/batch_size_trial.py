@@ -136,6 +136,8 @@ def _peak(registration: Registration, job: Job, size: int, threads: int, limit: 
         seed=spec.seed,
         view_seed=spec.protocol.view_seed,
         classes=len(spec.dataset.classes),
+        class_names=spec.dataset.classes,
+        precision=spec.protocol.training_precision,
         views=None if spec.protocol.views == "fresh" else spec.protocol.views,
         features=FeatureOptions(
             default_bank(),
