@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -113,20 +113,23 @@ def command(
     bar = partial(track, description="predicting", console=console, transient=True)
     lines = partial(with_progress, label="predicting", write=partial(console.print, markup=False))
     options = engine_options(engine, slurm, ray)
+    request: dict[str, Any] = {
+        "store": store,
+        "part": part,
+        "class_map": class_map,
+        "recalibrate_on": recalibrate_on,
+        "split_seed": split_seed,
+        "patients": patients,
+        "positive": positive,
+        "hold_out": hold_out,
+        "run_data": run_data,
+        "protocol": protocol,
+    }
     if len(names) > 1 or len(data) > 1 or engine != "local" or cores is not None:
         all_results = evaluate_all(
             names,
             data,
-            store=store,
-            part=part,
-            class_map=class_map,
-            recalibrate_on=recalibrate_on,
-            split_seed=split_seed,
-            patients=patients,
-            positive=positive,
-            hold_out=hold_out,
-            run_data=run_data,
-            protocol=protocol,
+            **request,
             engine=engine,
             engine_options=options,
             cores=cores,
@@ -148,16 +151,7 @@ def command(
         results = evaluate(
             names[0],
             data[0],
-            store=store,
-            part=part,
-            class_map=class_map,
-            recalibrate_on=recalibrate_on,
-            split_seed=split_seed,
-            patients=patients,
-            positive=positive,
-            hold_out=hold_out,
-            run_data=run_data,
-            protocol=protocol,
+            **request,
             progress=bar if can_redraw(console) else lines,
             on_message=say,
         )
