@@ -13,6 +13,7 @@ from benchmark.data.cache import declared_gib
 from benchmark.data.dataset import Dataset
 from benchmark.runs.execution.engines.engine import Work
 from benchmark.runs.execution.events import Event
+from benchmark.runs.execution.fork_server import warm_up
 from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.execution.main_module import registration_of, stop_in_worker
 from benchmark.runs.plan import Plan, PlannedSplit, Skip, make_plan, planned_splits, unaveraged
@@ -350,6 +351,7 @@ def bench(
         engine=engine,
         engine_options=engine_options,
         cores=cores,
+        will_run=True,
         on_message=on_message,
     )
     return plan.run(on_event=on_event, on_message=on_message)
@@ -377,6 +379,7 @@ def plan_bench(
     engine_options: Mapping[str, object] | None = None,
     cores: int | None = None,
     print_batch: bool = False,
+    will_run: bool = False,
     on_message: OnMessage = silent,
 ) -> BenchPlan:
     """Plan the runs of `bench` without computing or writing anything.
@@ -384,6 +387,7 @@ def plan_bench(
     Args:
         cards: The cards to run. All other arguments are those of `bench`.
         print_batch: The plan is for `batch_script` alone, so that SLURM need not be installed here.
+        will_run: The plan will be run at once: the process from which runs are forked loads Keras while data are read.
 
     Returns:
         The plan. Its method `run` computes it; `reused` lists the runs that the store already contains.
@@ -406,6 +410,8 @@ def plan_bench(
         registration_of(card.model.builder)
     check_protocol(protocol)
     seed_list, target = resolve_seeds(seeds), resolve_store(store)
+    if flag("will_run", will_run) and where.name == LOCAL.name:
+        warm_up()
     dataset = open_data(data, SourceOptions(patients, positive, data_is, hold_out), target, messages)
     conditions = resolve_conditions(protocol, dataset, target, messages)
     if keep_models:

@@ -43,6 +43,17 @@ def test_a_plan_writes_nothing_and_names_what_would_be_reused(tmp_path: Path) ->
     assert package.plan_bench(["attempt-1", card()], **arguments).reused == {plan.plan.specs[0].run_id}
 
 
+@pytest.mark.parametrize("will_run", [False, True])
+def test_keras_is_loaded_ahead_only_for_a_plan_that_will_run(
+    will_run: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[None] = []
+    monkeypatch.setattr("zoo.api.bench.warm_up", lambda: started.append(None))
+    npz, rules = write_npz(tmp_path / "tiny.npz"), write_protocol(tmp_path / "smallest.yaml")
+    package.plan_bench("constant", data=npz, protocol=rules, store=tmp_path / "runs", will_run=will_run)
+    assert len(started) == will_run
+
+
 def test_the_expected_time_is_that_of_the_runs_that_are_not_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

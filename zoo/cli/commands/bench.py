@@ -121,6 +121,7 @@ def command(
         engine_options=engine_options(engine, slurm, ray),
         cores=cores,
         print_batch=print_batch,
+        will_run=not (dry_run or print_batch),
         on_message=say,
     )
     if dry_run:
