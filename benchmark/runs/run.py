@@ -293,6 +293,9 @@ class Costs(Strict):
         stages: Seconds by stage: `start` (of the process, until it reads data), `data` (prepared images), `features`
             (of frozen layers, computed or loaded), `training`, `scoring`, and `figures` (with everything that the
             diagnosis needs). Empty in old records.
+        features_needed: Number of features of frozen layers that training and scoring needed, one per image, view and
+            layer; 0 without frozen layers, None in old records.
+        features_computed: Number of those that the feature bank did not have, so that the run computed them.
     """
 
     seconds: float
@@ -303,6 +306,8 @@ class Costs(Strict):
     parameters: int
     trainable_parameters: int
     stages: dict[str, float] = Field(default={})
+    features_needed: int | None = None
+    features_computed: int | None = None
 
 
 class Member(Strict):

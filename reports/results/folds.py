@@ -208,8 +208,15 @@ def _costs(folds: Sequence[Run]) -> Costs | None:
             "inference_ms_per_image": fmean(per_image) if per_image else None,
             "peak_memory_mib": max(each.peak_memory_mib for each in costs),
             "stages": {stage: math.fsum(each.stages.get(stage, 0.0) for each in costs) for stage in stages},
+            "features_needed": _sum([each.features_needed for each in costs]),
+            "features_computed": _sum([each.features_computed for each in costs]),
         }
     )
+
+
+def _sum(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def _loss(folds: Sequence[Run]) -> Figure:

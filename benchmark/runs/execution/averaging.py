@@ -64,6 +64,8 @@ class Averaged:
             parameters=sum(each.parameters for each in used),
             trainable_parameters=sum(each.trainable_parameters for each in used),
             stages=stages,
+            features_needed=0,
+            features_computed=0,
         )
 
 

@@ -368,6 +368,8 @@ def _costs(scored: Scored | Averaged, inference_ms: float | None, state: RunStat
         parameters=fitted.parameters,
         trainable_parameters=fitted.trainable_parameters,
         stages=state.timer.seconds,
+        features_needed=fitted.network.features_needed,
+        features_computed=fitted.network.features_computed,
     )
 
 

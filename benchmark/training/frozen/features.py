@@ -84,6 +84,8 @@ class Network:
         prefix_end: The name of the last frozen layer; None without a frozen prefix.
         method: The method that computes the frozen layers; None without any.
         feature_seconds: Seconds spent so far on reading and computing features.
+        features_needed: Number of features that were needed so far; each counts once, for an image, a view and a layer.
+        features_computed: Number of those that the bank did not have.
     """
 
     def __init__(
@@ -121,6 +123,9 @@ class Network:
         self._digests = layer_digests(model, frozen_layers(model))
         self.method: ChosenMethod | None = choose_method(model, list(self._digests), methods) if self._digests else None
         self.feature_seconds = 0.0
+        self.features_needed = 0
+        self.features_computed = 0
+        self._counted: set[tuple[str, str]] = set()
         self._last: _LastRead | None = None
         self._segments: dict[tuple[str | None, str], Compute] = {}
         self.prefix_end: str | None = None
@@ -203,12 +208,16 @@ class Network:
         keys = _keys(images, view)
         namespace = self._namespace(view, prefix_end)
         rows = self._bank.rows(namespace, keys)
+        if (namespace, images.split) not in self._counted:
+            self._counted.add((namespace, images.split))
+            self.features_needed += len(set(keys))
         if rows is not None:
             return rows
         with self._bank.lock(namespace):
             stored = self._bank.find(namespace, keys)
             missing = {key: index for index, key in enumerate(keys) if key not in stored}
             computed = self._compute(images, view, prefix_end, missing)
+            self.features_computed += len(computed)
             rows = self._bank.rows(namespace, keys)
         if rows is None:  # they do not fit into the bank
             if len(computed) < len(set(keys)):

@@ -336,6 +336,9 @@ def _facts(run: Run) -> Iterator[RenderableType]:
             ("memory", f"{costs.peak_memory_mib:.0f} MiB at most"),
             ("parameters", f"{costs.parameters:,}, {costs.trainable_parameters:,} of them trainable"),
         ]
+        if costs.features_needed:
+            stored = costs.features_needed - (costs.features_computed or 0)
+            rows.append(("features", f"{stored:,} of {costs.features_needed:,} from the bank"))
     yield from _titled("Methods and costs", _pairs(rows))
 
 

@@ -269,6 +269,18 @@ def test_the_saved_model_is_ordinary_and_reads_pixels(
     assert np.abs(run_batched(loaded, test.pixels)[:, 0] - score(trained, test)).max() < tolerance
 
 
+def test_features_count_once_and_a_second_run_computes_none(tmp_path: Path) -> None:
+    def counts(card: ModelCard, seed: int) -> tuple[int, int]:
+        network = fitted(card, Bank(tmp_path / "bank", ROOMY), seed, views=2).network
+        return network.features_needed, network.features_computed
+
+    of_phase = 2 * 24 + 12  # two views of the training images, and validation
+    assert counts(FROZEN, 0) == (of_phase, of_phase)
+    assert counts(FROZEN, 1) == (of_phase, 0)
+    assert counts(UNFROZEN, 0) == (2 * of_phase, of_phase)  # the second phase needs the inputs of block 5
+    assert counts(CAFFE, 0) == (of_phase, of_phase)
+
+
 def test_views_are_cycled_in_an_order_that_the_seed_draws() -> None:
     order = view_order(0, 10, 4)
     assert [sorted(order[:4]), sorted(order[4:8])] == [[0, 1, 2, 3]] * 2
