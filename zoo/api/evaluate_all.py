@@ -24,7 +24,7 @@ from reports.results.outside import OutsideValidation
 from zoo.api.conditions import open_data
 from zoo.api.engines import resolve_engine
 from zoo.api.evaluate import EvaluateResults, EvaluationRequest, results_of, warn_of_repeated
-from zoo.api.inputs import PathLike, as_declared, resolve_among, resolve_store
+from zoo.api.inputs import PathLike, as_declared, resolve_among, resolve_existing_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.config.arguments import PATH, one_of_types
 from zoo.config.errors import ConfigError
@@ -157,7 +157,7 @@ def evaluate_all(
         DataError: A source cannot be read.
         OSError: The store cannot be written.
     """
-    source, sent = resolve_store(store), set[str]()
+    source, sent = resolve_existing_store(store), set[str]()
 
     def once(line: str) -> None:
         if line not in sent:  # all seeds of a card have the same notes
