@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from benchmark.runs.storage.mirror import is_uri
-from benchmark.runs.storage.remote import open_store
+from benchmark.runs.storage.remote import existing_store
 from benchmark.runs.storage.store import Store
 from reports.frames.scores import scores_table
 from reports.frames.tables import KEY, arrow_table, figures_table, key_of, runs_table, settings_table
@@ -187,12 +187,7 @@ def _open(store: str | Path, frame: Frame) -> Store:
         )
     if frame == "pandas" and importlib.util.find_spec("pandas") is None:
         raise ConfigError("pandas is not installed; `pip install 'zoo-bench[frames]'`, or use frame=\"arrow\"")
-    if is_uri(str(store)):
-        return open_store(str(store))
-    root = Path(store).expanduser()
-    if not root.exists():
-        raise ConfigError(f"{root}: no such store; `zoo bench --all --store {root}` creates one")
-    return Store(root)
+    return existing_store(str(store) if is_uri(str(store)) else Path(store).expanduser())
 
 
 def _runs(store: Store, stage: Stage | None) -> list[Run]:

@@ -14,9 +14,8 @@ from benchmark.data.dataset import Dataset
 from benchmark.runs.execution.engines.engine import Work
 from benchmark.runs.execution.events import Event
 from benchmark.runs.execution.fork_server import warm_up
-from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.execution.main_module import registration_of, stop_in_worker
-from benchmark.runs.plan import Plan, PlannedSplit, Skip, make_plan, planned_splits, unaveraged
+from benchmark.runs.plan import PlannedSplit, Skip, make_plan, planned_splits, unaveraged
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.registration import RegisteredClaims
 from benchmark.runs.run import DatasetFacts, Run
@@ -32,9 +31,8 @@ from reports.text import listed, measured, plural
 from zoo.api.collections import cards_for
 from zoo.api.conditions import check_protocol, open_data, resolve_conditions
 from zoo.api.data_messages import LeakCheck, report_data
-from zoo.api.engines import LOCAL, EngineChoice, resolve_engine
+from zoo.api.engines import resolve_engine
 from zoo.api.ensembles import with_members
-from zoo.api.expected_time import expected_time
 from zoo.api.inputs import (
     Cards,
     PathLike,
@@ -49,7 +47,13 @@ from zoo.api.inputs import (
     resolve_store,
 )
 from zoo.api.messages import Messages, OnMessage, silent
-from zoo.api.registered_runs import execute_registered, registration_before, reused_runs
+from zoo.api.registered_runs import (
+    PlannedRuns,
+    check_engine,
+    execute_registered,
+    registration_before,
+    reused_runs,
+)
 from zoo.api.registrations import ClaimsArgument, applying_claims, head_of
 from zoo.api.tables import html_table
 from zoo.config.arguments import flag, whole
@@ -120,41 +124,17 @@ class BenchResults:
         return html_table(f"Runs in {self.store.name}", columns, rows, (*skipped, *self.messages))
 
 
-@dataclass(frozen=True)
-class BenchPlan:
+@dataclass(frozen=True, kw_only=True)
+class BenchPlan(PlannedRuns):
     """A planned benchmark.
 
     Attributes:
-        plan: The runs in order, and the cards that are skipped.
-        dataset: The data of every run.
-        store: The store for new runs and for runs to reuse.
-        jobs: Number of simultaneous runs.
-        limits: Limits of time and memory per run.
-        messages: Lines that begin with `warning:` or `note:`.
         selection: The words of the command line that choose the cards, such as `--all`; empty for card objects.
         claims: What is registered of the claims that apply to the runs.
-        engine: Where the runs are computed.
     """
 
-    plan: Plan
-    dataset: Dataset
-    store: Store
-    jobs: int = 1
-    limits: Limits = NO_LIMITS
-    messages: tuple[str, ...] = ()
     selection: tuple[str, ...] = ()
     claims: tuple[RegisteredClaims, ...] = ()
-    engine: EngineChoice = LOCAL
-
-    @cached_property
-    def reused(self) -> set[str]:
-        """Ids of the runs that the store already contains."""
-        return reused_runs(self.plan.specs, self.store)
-
-    @property
-    def expected_time(self) -> str | None:
-        """The number and the expected time of the runs that the store lacks, as `expected_time` says it."""
-        return expected_time(self.plan.specs, self.reused, self.store)
 
     @property
     def trained_again(self) -> str | None:
@@ -194,20 +174,11 @@ class BenchPlan:
             on_event(event)
             leaks.handle(event)
 
-        self._remember()
         stored = reused_runs(self.plan.specs, self.store)
+        check_engine(self, stored)
+        self._remember()
         registration = self._registration(stored, messages)
-        runs = execute_registered(
-            self.plan,
-            self.dataset,
-            self.store,
-            stored,
-            registration=registration,
-            jobs=self.jobs,
-            limits=self.limits,
-            engine=self.engine,
-            on_event=handle,
-        )
+        runs = execute_registered(self, stored, registration, handle)
         for line in self.store.finish():
             messages.warn(line)
         if self.dataset.known_as is not None:
@@ -253,7 +224,7 @@ class BenchPlan:
 
     def _registration(self, stored: set[str], messages: Messages) -> str | None:
         """Digest of the registration that precedes the runs. Raises if one is needed and cannot be written."""
-        registration = registration_before(self.plan, self.dataset, self.store, stored, self.claims)
+        registration = registration_before(self, stored, self.claims)
         with suppress(OSError, Unreadable):  # the registration would have failed if it was needed
             if read_chain(self.store).problems:
                 where = self.store.name
@@ -427,7 +398,7 @@ def plan_bench(
         raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
     applying = applying_claims(claims, chosen, dataset, card_folders)
     selection = _selection(cards, collection, card_folders)
-    return BenchPlan(plan, dataset, target, jobs, limits, messages.lines(), selection, applying, where)
+    return BenchPlan(plan, dataset, target, jobs, limits, messages.lines(), where, selection=selection, claims=applying)
 
 
 def _selection(cards: Cards, collection: str | None, card_folders: Paths) -> tuple[str, ...]:

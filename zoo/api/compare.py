@@ -30,7 +30,7 @@ from reports.results.measured import (
 from reports.results.multiclass import ARGMAX
 from reports.results.pairs import Pair, Ranking, compare_pair, compared_metrics, rank, ranked_by, same_images
 from reports.results.rescored import all_with_rule
-from zoo.api.inputs import PathLike, readable_runs, resolve_among, resolve_store
+from zoo.api.inputs import PathLike, readable_runs, resolve_among, resolve_existing_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.metric_names import figure_of_classes, metric_named
 from zoo.api.tables import frame, html_table
@@ -232,7 +232,7 @@ def compare(
     optional_text("metric", metric, "the name of a metric or None")
     optional_text("threshold_rule", threshold_rule, "a rule such as 'youden' or 'fixed=0.5', or None")
     optional_text("decision", decision, "a rule such as 'abstain=0.7', 'protocol', or None")
-    source, messages = resolve_store(store), Messages(on_message)
+    source, messages = resolve_existing_store(store), Messages(on_message)
     for problem in plugins.load(plugins.METRICS).broken:
         messages.warn(problem)
     among = resolve_among(data, protocol)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from benchmark.data.cache import declared_gib
@@ -14,9 +13,8 @@ from benchmark.data.training_subset import subset_counts
 from benchmark.evidence.metrics.multiclass import multiclass_metrics
 from benchmark.evidence.metrics.registry import measures
 from benchmark.runs.execution.fork_server import warm_up
-from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.execution.main_module import registration_of, stop_in_worker
-from benchmark.runs.plan import Plan, PlannedSplit, make_plan, planned_splits
+from benchmark.runs.plan import PlannedSplit, make_plan, planned_splits
 from benchmark.runs.protocol import AUTO, Protocol
 from benchmark.runs.run import Run, RunSpec, TrainingSubset
 from benchmark.runs.storage.remembered import SourceOptions
@@ -28,13 +26,18 @@ from reports.text import listed, plural
 from zoo.api.bench import OnEvent
 from zoo.api.conditions import check_protocol, open_data, resolve_conditions
 from zoo.api.data_messages import report_data
-from zoo.api.engines import LOCAL, EngineChoice, resolve_engine
+from zoo.api.engines import resolve_engine
 from zoo.api.ensembles import refuse_ensemble
-from zoo.api.expected_time import expected_time
 from zoo.api.inputs import CardLike, PathLike, Paths, resolve_cards, resolve_limits, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.metric_names import metric_named
-from zoo.api.registered_runs import execute_registered, registration_before, reused_runs
+from zoo.api.registered_runs import (
+    PlannedRuns,
+    check_engine,
+    execute_registered,
+    registration_before,
+    reused_runs,
+)
 from zoo.api.tables import frame, html_table
 from zoo.config.arguments import PATH, one_of_types, optional_text, whole
 from zoo.config.errors import ConfigError
@@ -99,41 +102,17 @@ class CurveResults:
         return html_table(description(self.curve), heads(self.curve), rows, lines)
 
 
-@dataclass(frozen=True)
-class CurvePlan:
-    """A planned curve.
+@dataclass(frozen=True, kw_only=True)
+class CurvePlan(PlannedRuns):
+    """A planned curve. Its runs are in order of their draws, the largest size first.
 
     Attributes:
-        plan: The runs: draw by draw, the largest size first.
-        dataset: The data of every run.
-        store: The store for new runs and for runs to reuse.
         split: The split, with all training images.
         metric: The metric, for several classes its key.
-        jobs: Number of simultaneous runs.
-        limits: Limits of time and memory per run.
-        messages: Lines that begin with `warning:` or `note:`.
-        engine: Where the runs are computed.
     """
 
-    plan: Plan
-    dataset: Dataset
-    store: Store
     split: PlannedSplit
     metric: str
-    jobs: int = 1
-    limits: Limits = NO_LIMITS
-    messages: tuple[str, ...] = ()
-    engine: EngineChoice = LOCAL
-
-    @cached_property
-    def reused(self) -> set[str]:
-        """Ids of the runs that the store already contains."""
-        return reused_runs(self.plan.specs, self.store)
-
-    @property
-    def expected_time(self) -> str | None:
-        """The number and the expected time of the runs that the store lacks; None where nothing is known of it."""
-        return expected_time(self.plan.specs, self.reused, self.store)
 
     def run(self, *, on_event: OnEvent = silent) -> CurveResults:
         """Register the plan, then compute the runs that the store lacks, each in a process of its own.
@@ -149,18 +128,8 @@ class CurvePlan:
             OSError: The store cannot be written; finished runs remain in it.
         """
         stored = reused_runs(self.plan.specs, self.store)
-        registration = registration_before(self.plan, self.dataset, self.store, stored)
-        runs = execute_registered(
-            self.plan,
-            self.dataset,
-            self.store,
-            stored,
-            registration=registration,
-            jobs=self.jobs,
-            limits=self.limits,
-            engine=self.engine,
-            on_event=on_event,
-        )
+        check_engine(self, stored)
+        runs = execute_registered(self, stored, registration_before(self, stored), on_event)
         curve = training_size_curve(runs, self.store, self.metric)
         unsent = tuple(f"warning: {line}" for line in self.store.finish())
         return CurveResults(curve, tuple(runs), self.store, (*self.messages, *unsent))
@@ -327,7 +296,8 @@ def plan_curve(
         for images in sorted(steps, reverse=True)
         for repetition in range(seeds)
     )
-    return CurvePlan(replace(plan, specs=specs), dataset, target, split, key, jobs, limits, messages.lines(), where)
+    plan, lines = replace(plan, specs=specs), messages.lines()
+    return CurvePlan(plan, dataset, target, jobs, limits, lines, where, split=split, metric=key)
 
 
 def _sizes(sizes: object) -> list[int]:

@@ -54,6 +54,17 @@ class EngineChoice:
 
         return slurm_queue(self.options)
 
+    def check_answers(self) -> None:
+        """Raise ConfigError if other machines do not answer, or would refuse every run: nothing is written then."""
+        if self.name == "ray":
+            from benchmark.runs.execution.engines.ray import connect
+
+            connect(self.options)
+        elif self.name == "slurm":
+            from benchmark.runs.execution.engines.slurm import check_cluster
+
+            check_cluster(self.options)
+
 
 LOCAL = EngineChoice()
 

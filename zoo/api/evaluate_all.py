@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmark.data.classes import one_class_is_enough
 from benchmark.data.dataset import DataError, Dataset
+from benchmark.data.sources import check_source
 from benchmark.runs.deployment.model_files import model_of
 from benchmark.runs.deployment.outside import choose_images
 from benchmark.runs.execution.engines.tasks import ENGINES
@@ -24,7 +25,7 @@ from reports.results.outside import OutsideValidation
 from zoo.api.conditions import open_data
 from zoo.api.engines import resolve_engine
 from zoo.api.evaluate import EvaluateResults, EvaluationRequest, results_of, warn_of_repeated
-from zoo.api.inputs import PathLike, as_declared, resolve_among, resolve_store
+from zoo.api.inputs import PathLike, as_declared, resolve_among, resolve_existing_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.config.arguments import PATH, one_of_types
 from zoo.config.errors import ConfigError
@@ -154,10 +155,10 @@ def evaluate_all(
 
     Raises:
         ConfigError: A run is unknown, an argument cannot be used, or the engine cannot be used.
-        DataError: A source cannot be read.
+        DataError: A source cannot be read; nothing is computed then.
         OSError: The store cannot be written.
     """
-    source, sent = resolve_store(store), set[str]()
+    source, sent = resolve_existing_store(store), set[str]()
 
     def once(line: str) -> None:
         if line not in sent:  # all seeds of a card have the same notes
@@ -174,11 +175,12 @@ def evaluate_all(
     choice = resolve_engine(engine, engine_options, cores, sources)
     queue = choice.queue()
     chosen = _resolve_all(runs, source, messages, run_data, protocol)
-    units: list[EvaluationUnit] = []
-    for name in sources:
-        with one_class_is_enough():
-            dataset = open_data(name, SourceOptions(patients, positive, None, hold_out), source, messages)
-        units += [_unit(run, str(name), dataset, request, source, messages, on_line) for run in chosen]
+    datasets = _open_all(sources, SourceOptions(patients, positive, None, hold_out), source, messages)
+    units = [
+        _unit(run, str(name), dataset, request, source, messages, on_line)
+        for name, dataset in zip(sources, datasets, strict=True)
+        for run in chosen
+    ]
     missing = list({unit.key: unit for unit in units if unit.error is None and not unit.reused}.values())
     if queue is None:
         for unit in missing:
@@ -288,6 +290,14 @@ def _resolve_all(
         )
         chosen |= {each.run_id: each for each in as_declared(matches, store)}
     return list(chosen.values())
+
+
+def _open_all(sources: Sequence[PathLike], options: SourceOptions, store: Store, messages: Messages) -> list[Dataset]:
+    """Open all sources before anything is computed on one. Names are checked first, since opening takes long."""
+    for name in sources:
+        check_source(str(name))
+    with one_class_is_enough():
+        return [open_data(name, options, store, messages) for name in sources]
 
 
 def _unit(

@@ -14,7 +14,7 @@ from benchmark.runs.protocol import Protocol, load_protocol
 from benchmark.runs.run import Run, Stage
 from benchmark.runs.storage import lookup
 from benchmark.runs.storage.remembered import declared_data
-from benchmark.runs.storage.remote import open_store
+from benchmark.runs.storage.remote import existing_store, open_store
 from benchmark.runs.storage.store import Store
 from zoo.api.messages import Messages
 from zoo.config.arguments import PATH, one_of_types, optional_text, path, quoted, real, several, text, whole
@@ -112,6 +112,11 @@ def resolve_store(store: PathLike | Store) -> Store:
     if not str(store).strip():
         raise ConfigError("--store: is empty; give a folder or a URI such as s3://BUCKET/FOLDER")
     return open_store(store if isinstance(store, str) else where)
+
+
+def resolve_existing_store(store: PathLike | Store) -> Store:
+    """The store as `resolve_store`, for a command that needs its content. Raises ConfigError without its folder."""
+    return existing_store(resolve_store(store))
 
 
 def resolve_data(

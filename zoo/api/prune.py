@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmark.runs.storage.pruning import Removable, removable, remove
 from benchmark.runs.storage.store import Store
-from zoo.api.inputs import PathLike, readable_runs, resolve_store
+from zoo.api.inputs import PathLike, readable_runs, resolve_existing_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.config.errors import ConfigError
 
@@ -72,7 +72,7 @@ def prune(
         OSError: Something cannot be removed.
     """
     messages = Messages(on_message)
-    source = resolve_store(store)
+    source = resolve_existing_store(store)
     if apply and source.name != str(source.root):
         raise ConfigError(
             f"{source.name}: only a folder can be pruned; remove objects, commits first, with the tools of the bucket"

@@ -4,20 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
 
 from benchmark.data.dataset import Dataset
 from benchmark.runs.execution.events import Event
 from benchmark.runs.execution.execute import execute_all
-from benchmark.runs.execution.limits import Limits
+from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.execution.reuse import reusable_run
 from benchmark.runs.plan import Plan
 from benchmark.runs.registration import RegisteredClaims
 from benchmark.runs.run import Run, RunSpec
 from benchmark.runs.storage.files import Unreadable
 from benchmark.runs.storage.store import Store
-from zoo.api.engines import EngineChoice
+from zoo.api.engines import LOCAL, EngineChoice
+from zoo.api.expected_time import expected_time
 from zoo.api.registrations import record_outcome, register
 from zoo.config.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class PlannedRuns:
+    """Planned runs, and how they are computed.
+
+    Attributes:
+        plan: The runs in order, and the cards that are skipped.
+        dataset: The data of every run.
+        store: The store for new runs and for runs to reuse.
+        jobs: Number of simultaneous runs.
+        limits: Limits of time and memory per run.
+        messages: Lines that begin with `warning:` or `note:`.
+        engine: Where the runs are computed.
+    """
+
+    plan: Plan
+    dataset: Dataset
+    store: Store
+    jobs: int = 1
+    limits: Limits = NO_LIMITS
+    messages: tuple[str, ...] = ()
+    engine: EngineChoice = LOCAL
+
+    @cached_property
+    def reused(self) -> set[str]:
+        """Ids of the runs that the store already contains."""
+        return reused_runs(self.plan.specs, self.store)
+
+    @property
+    def expected_time(self) -> str | None:
+        """The number and the expected time of the runs that the store lacks, as `expected_time` says it."""
+        return expected_time(self.plan.specs, self.reused, self.store)
 
 
 def reused_runs(specs: Iterable[RunSpec], store: Store) -> set[str]:
@@ -33,15 +69,17 @@ def reused_runs(specs: Iterable[RunSpec], store: Store) -> set[str]:
     return {spec.run_id for spec in specs if reusable_run(store, spec) is not None}
 
 
-def registration_before(
-    plan: Plan, dataset: Dataset, store: Store, stored: Set[str], claims: Sequence[RegisteredClaims] = ()
-) -> str | None:
+def check_engine(planned: PlannedRuns, stored: Set[str]) -> None:
+    """Raise ConfigError if runs are missing and their engine takes none, before anything is written about them."""
+    if any(spec.run_id not in stored and not spec.members for spec in planned.plan.specs):
+        planned.engine.check_answers()
+
+
+def registration_before(planned: PlannedRuns, stored: Set[str], claims: Sequence[RegisteredClaims] = ()) -> str | None:
     """Register a plan before its runs.
 
     Args:
-        plan: The runs.
-        dataset: Their images.
-        store: Where they are stored.
+        planned: The runs.
         stored: Ids of the runs that the store already contains.
         claims: What is registered with them.
 
@@ -52,8 +90,9 @@ def registration_before(
         OSError: Runs are missing, and the registration cannot be written.
         Unreadable: The same, if the registrations cannot be read.
     """
+    plan = planned.plan
     try:
-        link = register(plan, dataset, store, stored, claims)
+        link = register(plan, planned.dataset, planned.store, stored, claims)
     except (OSError, Unreadable):
         if {spec.run_id for spec in plan.specs} - stored:
             raise
@@ -62,28 +101,14 @@ def registration_before(
 
 
 def execute_registered(
-    plan: Plan,
-    dataset: Dataset,
-    store: Store,
-    stored: Set[str],
-    *,
-    registration: str | None,
-    jobs: int,
-    limits: Limits,
-    engine: EngineChoice,
-    on_event: Callable[[Event], None],
+    planned: PlannedRuns, stored: Set[str], registration: str | None, on_event: Callable[[Event], None]
 ) -> list[Run]:
     """Compute the runs that a store lacks, and record the scores of all of them, also when it is interrupted.
 
     Args:
-        plan: The runs.
-        dataset: Their images.
-        store: Where they are stored.
+        planned: The runs.
         stored: Ids of the runs that the store already contained.
         registration: The digest from `registration_before`.
-        jobs: The most runs at once on this machine.
-        limits: Limits of each run.
-        engine: What computes them.
         on_event: Called with each event.
 
     Returns:
@@ -93,18 +118,19 @@ def execute_registered(
         ConfigError: The engine cannot be used.
         OSError: The store cannot be written; finished runs remain in it.
     """
+    specs, store = planned.plan.specs, planned.store
     try:
         return execute_all(
-            plan.specs,
-            dataset,
+            specs,
+            planned.dataset,
             store,
-            jobs=jobs,
-            limits=limits,
+            jobs=planned.jobs,
+            limits=planned.limits,
             on_event=on_event,
             registration=registration,
-            engine=engine.maker(),
-            threads=engine.cores,
+            engine=planned.engine.maker(),
+            threads=planned.engine.cores,
         )
     finally:
         with suppress(OSError, ConfigError):
-            record_outcome(store, [spec.run_id for spec in plan.specs], stored)
+            record_outcome(store, [spec.run_id for spec in specs], stored)

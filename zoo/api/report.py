@@ -33,7 +33,7 @@ from zoo.api.inputs import (
     new_folder,
     readable_runs,
     resolve_among,
-    resolve_store,
+    resolve_existing_store,
     stored_runs,
 )
 from zoo.api.messages import Messages, OnMessage, silent
@@ -162,7 +162,7 @@ def report(
     messages = Messages(on_message)
     known = known_cards(card_folders, messages)
     loaded = resolve_claims(claims, known)
-    source = resolve_store(store)
+    source = resolve_existing_store(store)
     runs = readable_runs(source, messages, "bench")
     curve_runs = list(filter(among.fit, readable_runs(source, Messages(), "curve")))
     if not runs and not curve_runs:

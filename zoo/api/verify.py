@@ -29,7 +29,7 @@ from reports.report import same_conditions
 from reports.results.folds import pool_folds
 from reports.results.measured import collect_multiclass_results, collect_results, conditions, is_multiclass
 from reports.verdicts.registered import ClaimsOrder, order_of, order_text, verdict_changes
-from zoo.api.inputs import PathLike, Paths, as_declared, known_cards, resolve_store
+from zoo.api.inputs import PathLike, Paths, as_declared, known_cards, resolve_existing_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.registrations import ClaimsArgument, resolve_claims
 from zoo.api.tables import frame, html_table
@@ -150,7 +150,7 @@ def verify(
 def _opened(store: PathLike | Store) -> tuple[Store, list[Check]]:
     """A store, also one whose store.json is damaged, with a check that says so."""
     try:
-        return resolve_store(store), []
+        return resolve_existing_store(store), []
     except Damaged as error:
         assert not isinstance(store, Store)  # it would be open
         if is_uri(str(store)):

@@ -120,6 +120,11 @@ def open_dataset(
     return dataset if positive is None else with_positive(dataset, positive)
 
 
+def check_source(source: str) -> None:
+    """Raise DataError, with the nearest names, if no source matches. Nothing is opened."""
+    _source_of(source)
+
+
 def source_descriptions() -> str:
     """What the registered sources accept, as an enumeration: "phantom, a folder, or a .npz file"."""
     *others, last = (source.description for source in _SOURCES.values())

@@ -8,8 +8,6 @@ activations all count. What follows, such as the diagnosis, is not tried.
 from __future__ import annotations
 
 import os
-import resource
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ import numpy as np
 import psutil
 
 from benchmark.data.decoding.prepared import LabelledImages
+from benchmark.runs.execution.limits import peak_memory
 from benchmark.runs.execution.main_module import Registration, registration_of
 from benchmark.runs.execution.separate_process import call_in_process
 from benchmark.runs.run import Job
@@ -118,38 +117,17 @@ def _peak(registration: Registration, job: Job, size: int, threads: int, limit: 
     load_keras()
     import benchmark.training.backend as backend
     from benchmark.data.decoding.prepared import load, with_names
-    from benchmark.runs.drawn_split import training_images
-    from benchmark.training.fit import FeatureOptions, fit
-    from benchmark.training.frozen.bank import default_bank
-    from benchmark.training.frozen.prefix import available_methods
+    from benchmark.runs.execution.job_training import fit_job, methods_of, of_subset
     from benchmark.training.network import BATCH
 
     spec = job.spec
     backend.prepare_process(spec.seed, threads)
     card = _short(spec.card, size)
-    train, val = load(job.folder, "train"), load(job.folder, "val")
-    if spec.subset is not None:
-        train = with_names(train, {image.name for image in training_images(train.images, spec)})
+    train, val = of_subset(load(job.folder, "train"), spec), load(job.folder, "val")
     train = with_names(train, first_of_each_class(train, _BATCHES * size))
     val = with_names(val, first_of_each_class(val, BATCH))
-    fit(
-        card,
-        train,
-        val,
-        seed=spec.seed,
-        view_seed=spec.protocol.view_seed,
-        classes=len(spec.dataset.classes),
-        class_names=spec.dataset.classes,
-        precision=spec.protocol.training_precision,
-        views=None if spec.protocol.views == "fresh" else spec.protocol.views,
-        features=FeatureOptions(
-            default_bank(),
-            available_methods(spec.protocol.precision, spec.protocol.prefix, job.trial),
-            job.also_unfrozen,
-        ),
-    )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return float(peak if sys.platform == "darwin" else peak * 1024)  # bytes on macOS, else KiB
+    fit_job(job, card, train, val, methods_of(job))
+    return float(peak_memory())
 
 
 def _short(card: ModelCard, size: int) -> ModelCard:

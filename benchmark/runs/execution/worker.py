@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -20,7 +18,7 @@ from typing import TypeVar
 import benchmark.training.backend as backend
 from benchmark.data.checks.batch_effect import BatchEffect, prepared_effects
 from benchmark.data.checks.leakage import related_test_images
-from benchmark.data.decoding.prepared import LabelledImages, is_whole, load, with_names
+from benchmark.data.decoding.prepared import LabelledImages, is_whole, load
 from benchmark.evidence.averages import cross_entropy
 from benchmark.evidence.decisions.decide import Decision
 from benchmark.evidence.diagnosis.training_record import (
@@ -34,10 +32,11 @@ from benchmark.evidence.scores import AnyScores, SplitName, scores_of
 from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.runs.deployment.known_images import IMAGES, write_known
 from benchmark.runs.deployment.model_files import write_model
-from benchmark.runs.drawn_split import training_images
 from benchmark.runs.environment import describe_environment
 from benchmark.runs.execution.averaging import Averaged, average_and_score
 from benchmark.runs.execution.failure import RunState, failed_run, has_finished_run, save_failed, traceback_of
+from benchmark.runs.execution.job_training import fit_job, methods_of, of_subset
+from benchmark.runs.execution.limits import peak_memory
 from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, Stored
 from benchmark.runs.history import History
 from benchmark.runs.outcome import (
@@ -52,9 +51,7 @@ from benchmark.runs.outcome import (
 )
 from benchmark.runs.run import Costs, Job, Progress, Run, RunSpec, now
 from benchmark.runs.storage.store import Store
-from benchmark.training.fit import FeatureOptions, Fitted, Step, TrainingDiverged, fit, total_loss
-from benchmark.training.frozen.bank import default_bank
-from benchmark.training.frozen.prefix import available_methods
+from benchmark.training.fit import Fitted, Step, TrainingDiverged, total_loss
 from benchmark.training.network import BATCH
 from benchmark.training.use.predict import ms_per_image, score
 from benchmark.training.use.probe import grey_levels, score_in_both_modes
@@ -63,6 +60,7 @@ from zoo.models.recipe import Recipe
 from zoo.models.registry import get_builder
 
 _EVERY_S = 0.25
+_MIB = 1024**2
 _PATIENCE_S = 3600.0
 _TRIES = 3
 _STORING = "storing the run"
@@ -167,7 +165,7 @@ def train_and_score(job: Job, threads: int, state: RunState) -> Scored:
     """
     spec = job.spec
     backend.prepare_process(spec.seed, threads)
-    methods = available_methods(spec.protocol.precision, spec.protocol.prefix, job.trial)
+    methods = methods_of(job)
     state.environment = describe_environment(backend.versions(), threads, None, None)
     card = spec.protocol.budgeted(spec.card)  # the spec keeps the card as written, by which the run is identified
     weights = None
@@ -177,24 +175,10 @@ def train_and_score(job: Job, threads: int, state: RunState) -> Scored:
         state.environment = state.environment.model_copy(update={"weights": weights})
     state.timer.end("start")
     state.begin("reading the prepared images")
-    train, val = (_loaded(job.folder, part, state) for part in ("train", "val"))
-    if spec.subset is not None:
-        train = with_names(train, {image.name for image in training_images(train.images, spec)})
+    train, val = of_subset(_loaded(job.folder, "train", state), spec), _loaded(job.folder, "val", state)
     state.timer.end("data")
     state.begin("building and training")
-    fitted = fit(
-        card,
-        train,
-        val,
-        seed=spec.seed,
-        view_seed=spec.protocol.view_seed,
-        classes=len(spec.dataset.classes),
-        class_names=spec.dataset.classes,
-        views=None if spec.protocol.views == "fresh" else spec.protocol.views,
-        precision=spec.protocol.training_precision,
-        features=FeatureOptions(default_bank(), methods, job.also_unfrozen),
-        on_step=_throttled(state.notify),
-    )
+    fitted = fit_job(job, card, train, val, methods, _throttled(state.notify))
     state.history = History.of(fitted.history)
     if (used := fitted.network.method) is not None:
         state.environment = describe_environment(backend.versions(), threads, used.method, used.reason, weights)
@@ -357,25 +341,20 @@ def _costs(scored: Scored | Averaged, inference_ms: float | None, state: RunStat
     """The costs of the run until now."""
     state.timer.end("figures")
     if isinstance(scored, Averaged):
-        return scored.costs(time.perf_counter() - state.started, state.timer.seconds, _peak_memory_mib())
+        return scored.costs(time.perf_counter() - state.started, state.timer.seconds, peak_memory() / _MIB)
     fitted = scored.fitted
     return Costs(
         seconds=time.perf_counter() - state.started,
         epochs=len(fitted.history),
         seconds_per_epoch=fitted.seconds_per_epoch,
         inference_ms_per_image=inference_ms,
-        peak_memory_mib=_peak_memory_mib(),
+        peak_memory_mib=peak_memory() / _MIB,
         parameters=fitted.parameters,
         trainable_parameters=fitted.trainable_parameters,
         stages=state.timer.seconds,
         features_needed=fitted.network.features_needed,
         features_computed=fitted.network.features_computed,
     )
-
-
-def _peak_memory_mib() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1024**2 if sys.platform == "darwin" else 1024)  # bytes on macOS, else KiB
 
 
 def _throttled(notify: Callable[[Progress], None]) -> Callable[[Step], None]:

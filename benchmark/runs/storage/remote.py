@@ -71,6 +71,25 @@ def open_store(where: str | Path) -> Store:
     return Store(Path(where))
 
 
+def existing_store(where: str | Path | Store) -> Store:
+    """Open the store in a folder or at a URI for a command that needs what it contains.
+
+    Args:
+        where: As of `open_store`, or a Store.
+
+    Returns:
+        The store. One at a URI may be empty, since objects have no folders.
+
+    Raises:
+        ConfigError: As `open_store`, or there is no such folder.
+        Unreachable: As `open_store`.
+    """
+    store = where if isinstance(where, Store) else open_store(where)
+    if store.name == str(store.root) and not store.root.is_dir():
+        raise ConfigError(f"--store {store.name}: no such store; `zoo bench --all --store {store.name}` creates one")
+    return store
+
+
 class RemoteStore(Store):
     """The runs at a URI. Its folder is the mirror, which belongs to this user alone."""
 

@@ -6,11 +6,13 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import zoo as package
+from benchmark.data.dataset import DataError
 from benchmark.runs.execution.evaluation_task import compute, main, write_evaluation_tasks
 from benchmark.runs.storage.evaluations import EVALUATIONS
 from benchmark.runs.storage.store import Store
@@ -19,6 +21,7 @@ from tests.support.kept import in_this_process
 from tests.zoo.cli import test_app as test_zoo_cli
 from tests.zoo.cli.test_app import Zoo
 
+module = import_module("zoo.api.evaluate_all")
 zoo = test_zoo_cli.zoo
 
 
@@ -91,3 +94,18 @@ def test_a_task_computes_what_a_store_lacks_and_reports_why_it_cannot(
     assert path.read_bytes() == before
     assert main([str(folder), "1"]) == 2
     assert "the model of run" in (folder / "1.error").read_text(encoding="utf-8")
+
+
+def test_a_wrong_source_is_reported_before_anything_is_computed_on_another(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, lines = write_elsewhere(tmp_path / "right"), list[str]()
+    (tmp_path / "hollow").mkdir()
+    before = sorted(path.name for path in (store.root / EVALUATIONS).glob("*"))
+    with pytest.raises(DataError, match="hollow"):
+        package.evaluate_all("tiny:0", [right, tmp_path / "hollow"], store=store, on_line=lines.append)
+    monkeypatch.setattr(module, "open_data", lambda *_: pytest.fail("a source was opened"))
+    with pytest.raises(DataError, match="rigth: no such source"):
+        package.evaluate_all("tiny:0", [right, tmp_path / "rigth"], store=store, on_line=lines.append)
+    assert lines == []
+    assert sorted(path.name for path in (store.root / EVALUATIONS).glob("*")) == before

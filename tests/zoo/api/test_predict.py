@@ -77,7 +77,7 @@ def test_what_cannot_be_predicted_is_refused(store: Store, images: Path, tmp_pat
         package.predict("tiny", tmp_path / "none.png", store=store)
     with pytest.raises(ConfigError, match="Unknown run 'tinny'"):
         package.predict("tinny", images, store=store)
-    with pytest.raises(ConfigError, match="contains no runs"):
+    with pytest.raises(ConfigError, match="no such store"):
         package.predict("tiny", images, store=tmp_path / "none")
 
 

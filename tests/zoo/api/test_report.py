@@ -92,8 +92,8 @@ def test_folds_are_counted_as_runs(tmp_path: Path) -> None:
         ({"patients": "(?P<patient>p)"}, "add --gallery"),
         ({"threshold_rule": "yuoden"}, "Did you mean youden"),
         ({"claims": "nothing"}, "Unknown claims 'nothing'"),
-        ({"store": "none"}, "contains no runs"),
-        ({"data_is": "kaggle:a/b", "store": "none"}, "contains no runs"),
+        ({"store": "none"}, "no such store"),
+        ({"data_is": "kaggle:a/b", "store": "none"}, "no such store"),
     ],
 )
 def test_a_wrong_request_writes_nothing(

@@ -76,7 +76,7 @@ def test_a_store_without_registrations_is_not_as_registered(tmp_path: Path) -> N
     results = package.verify(store)
     assert results.exit_code == 1
     assert [(check.about, check.state) for check in results.checks] == [("chain", "other"), ("runs", "same")]
-    with pytest.raises(ConfigError, match="contains no runs"):
+    with pytest.raises(ConfigError, match="no such store"):
         package.verify(tmp_path / "none")
 
 

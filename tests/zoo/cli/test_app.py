@@ -37,6 +37,23 @@ class Answer:
 Zoo = Callable[..., Answer]
 
 
+NO_STORE = {
+    "compare": "compare",
+    "evaluate": "evaluate attempt-1 --data phantom",
+    "evaluate several": "evaluate attempt-1 attempt-2 --data phantom",
+    "export": "export attempt-1",
+    "predict": "predict attempt-1 {}",
+    "report": "report",
+    "runs": "runs",
+    "runs prune": "runs prune",
+    "serve": "serve attempt-1",
+    "show": "show attempt-1",
+    "track tensorboard": "track tensorboard",
+    "track mlflow": "track mlflow",
+}
+"""The commands with --store that need what it contains. The others write into it, or can do without."""
+
+
 @pytest.fixture
 def zoo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Zoo:
     """`zoo ARGUMENTS...` in this process."""
@@ -138,7 +155,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("runs --store {}/file", ["is a file"]),
         ("runs --store {}/newer", ["newer version"]),
         ("report --store {}/file", ["is a file"]),
-        ("report --store {}/none", ["--store", "none", "contains no runs"]),
+        ("report --store {}/empty", ["--store", "empty", "contains no runs"]),
     ],
 )
 def test_a_wrong_request_is_one_line_that_says_what(zoo: Zoo, place: Path, request_: str, says: list[str]) -> None:
@@ -148,6 +165,26 @@ def test_a_wrong_request_is_one_line_that_says_what(zoo: Zoo, place: Path, reque
     assert answer.out == ""
     assert [line.startswith("zoo: ") for line in lines] == [True]
     assert [word for word in says if word not in lines[0]] == []
+
+
+@pytest.mark.parametrize("request_", [*NO_STORE.values(), "verify", "runs verify"])
+def test_a_store_that_does_not_exist_is_an_error_and_none_appears(
+    zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    option = "" if "verify" in request_ else "--store "
+    answer = zoo(*f"{request_.replace('{}', str(tmp_path))} {option}nope".split())
+    right = "no such store; `zoo bench --all --store nope` creates one"
+    assert (answer.code, answer.out, answer.err) == (2, "", f"zoo: --store nope: {right}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_command_that_needs_a_store_is_known() -> None:
+    known = {**GROUP.commands, **{f"runs {name}": each for name, each in GROUP.commands["runs"].commands.items()}}
+    known |= {f"track {name}": each for name, each in GROUP.commands["track"].commands.items()}
+    with_store = {name for name, each in known.items() if any("--store" in option.opts for option in each.params)}
+    writes_or_can_do_without = {"bench", "curve", "labels", "plan", "protocols", "runs merge", "search"}
+    assert with_store == {name for name in NO_STORE if "several" not in name} | writes_or_can_do_without
 
 
 def test_an_unknown_key_and_what_is_missing_are_a_line_each(zoo: Zoo, place: Path) -> None:

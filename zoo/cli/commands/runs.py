@@ -28,10 +28,10 @@ def _list(context: typer.Context, store: StoreOption = "runs", json: JsonOption 
 
 
 def _print_runs(store: str, json: bool) -> None:
-    from zoo.api.inputs import readable_runs, resolve_store
+    from zoo.api.inputs import readable_runs, resolve_existing_store
     from zoo.api.messages import Messages
 
-    runs = readable_runs(resolve_store(store), Messages(say))
+    runs = readable_runs(resolve_existing_store(store), Messages(say))
     if json:
         print_json([run.model_dump(mode="json") for run in runs])
         return

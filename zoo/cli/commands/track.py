@@ -54,10 +54,10 @@ def _mlflow(
 
 
 def _runs(store: str) -> tuple[Store, list[Run]]:
-    from zoo.api.inputs import resolve_store, stored_runs
+    from zoo.api.inputs import resolve_existing_store, stored_runs
     from zoo.api.messages import Messages
 
-    source = resolve_store(store)
+    source = resolve_existing_store(store)
     return source, stored_runs(source, Messages(say))
 
 

@@ -32,14 +32,14 @@ def command(
     scores, and 3 if a file was changed. It is 2 if an argument is wrong.
     """
     from reports.render.terminal.verification import verification_table
-    from zoo.api.inputs import resolve_store
+    from zoo.api.inputs import resolve_existing_store
     from zoo.api.verify import verify
     from zoo.config.errors import ConfigError
 
     if digest:
         from benchmark.runs.storage.chain import read_chain
 
-        head = read_chain(resolve_store(store)).head
+        head = read_chain(resolve_existing_store(store)).head
         if head is None:
             raise ConfigError(
                 f"{store}: contains no registration; `zoo bench` makes one before it opens the test split"

@@ -1,15 +1,18 @@
-"""Batch scripts of SLURM, as submitit writes them, that compute the tasks of a folder as an array."""
+"""Batch scripts of SLURM, as submitit writes them, that compute the tasks of a folder as an array; their submission."""
 
 from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from zoo.config.atomic import write_text
 from zoo.config.errors import ConfigError
 
 _SEPARATOR = re.compile(r",(?=[A-Za-z][A-Za-z_-]*=)")
@@ -25,6 +28,9 @@ _RESERVED = (
     "additional_parameters",
 )
 _LISTS = ("setup", "teardown")
+_LIMIT_S = 60.0
+_REFUSALS = ("fatal:", "unable to contact", "invalid", "unrecognized", "not permitted", "denied")
+"""Words of sbatch where it would refuse a job. With others, such as `Requested nodes are busy`, it may queue one."""
 
 
 def parse_options(texts: Iterable[str]) -> dict[str, str]:
@@ -126,6 +132,66 @@ def batch_script(folder: Path, count: int, options: Mapping[str, str], module: s
     executor.parameters["map_count"] = count
     command = shlex.join([sys.executable, "-m", module, str(folder)])
     return executor.text(f'{command} "$SLURM_ARRAY_TASK_ID"')
+
+
+class Refused(ConfigError):
+    """SLURM does not accept a job."""
+
+
+def check_accepted(options: Mapping[str, str], module: str) -> None:
+    """Ask SLURM whether it accepts jobs with these options, and submit nothing.
+
+    Args:
+        options: Options of SLURM by name.
+        module: The module that computes a task.
+
+    Raises:
+        Refused: SLURM does not answer, or refuses an option.
+        ConfigError: The same, if sbatch says nothing about it.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        script = Path(name, "batch.sh")
+        write_text(script, batch_script(script.parent, 1, options, module))
+        answer = _sbatch("--test-only", str(script))
+    words = _words(answer)
+    if answer.returncode and any(refusal in words.lower() for refusal in _REFUSALS):
+        raise Refused(f"--engine slurm: sbatch refuses: {words}")
+
+
+def submit(script: Path) -> str:
+    """Submit a script.
+
+    Args:
+        script: Its path.
+
+    Returns:
+        The number of its job.
+
+    Raises:
+        Refused: SLURM does not accept it; the error has the words of sbatch.
+        ConfigError: sbatch ends without an answer, so that the script may have been submitted.
+    """
+    answer = _sbatch("--parsable", str(script))
+    if answer.returncode:
+        raise Refused(f"--engine slurm: sbatch refuses: {_words(answer)}")
+    return answer.stdout.strip().partition(";")[0]
+
+
+def call(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of SLURM for a minute at most. Raises OSError and SubprocessError."""
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=_LIMIT_S)
+
+
+def _sbatch(*words: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return call("sbatch", *words)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ConfigError(f"--engine slurm: sbatch failed: {error}") from error
+
+
+def _words(answer: subprocess.CompletedProcess[str]) -> str:
+    """What sbatch says, in one line."""
+    return " ".join(answer.stderr.replace("sbatch: ", "").removeprefix("error: ").split())
 
 
 def log_file(folder: Path, job: str) -> Path:

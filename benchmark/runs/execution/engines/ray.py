@@ -69,6 +69,30 @@ def ray_queue(options: Mapping[str, str], threads: int | None) -> MakeQueue:
     return partial(RayQueue, options=options, cores=threads or 1)
 
 
+def connect(options: Mapping[str, str]) -> None:
+    """Join the cluster, or start one on this machine, unless this process has one.
+
+    Args:
+        options: Options by name, of `OPTIONS`.
+
+    Raises:
+        ConfigError: No cluster answers.
+    """
+    import ray
+
+    if ray.is_initialized():
+        return
+    address = options.get("address")
+    where: dict[str, Any] = {"address": address} if address else {"num_cpus": usable_cores()}
+    if not address:
+        where["include_dashboard"] = False
+    try:
+        ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        words = " ".join(str(error).split())[:200]
+        raise ConfigError(f"--ray address={address or 'local'}: no cluster answers: {words}") from error
+
+
 class RayQueue:
     """Submits each unit as a task, and submits it again if its worker or machine dies."""
 
@@ -100,7 +124,7 @@ class RayQueue:
         """Submit all units."""
         if not units:
             return
-        self._connect()
+        connect(self._options)
         folder = self._program.write(units, "ray", self._cores)
         self._folders.add(folder)
         for index, unit in enumerate(units):
@@ -148,22 +172,6 @@ class RayQueue:
             with suppress(ray.exceptions.RayError):
                 ray.cancel(ref, force=True)
         self._refs.clear()
-
-    def _connect(self) -> None:
-        """Join the cluster, or start one on this machine. Raises ConfigError."""
-        import ray
-
-        if ray.is_initialized():
-            return
-        address = self._options.get("address")
-        where: dict[str, Any] = {"address": address} if address else {"num_cpus": usable_cores()}
-        if not address:
-            where["include_dashboard"] = False
-        try:
-            ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            words = " ".join(str(error).split())[:200]
-            raise ConfigError(f"--ray address={address or 'local'}: no cluster answers: {words}") from error
 
     def _start(self, submission: _Submission) -> None:
         import ray

@@ -19,10 +19,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmark.runs.execution.engines.batch_script import batch_script, check_installed, log_file
+from benchmark.runs.execution.engines.batch_script import (
+    Refused,
+    batch_script,
+    call,
+    check_accepted,
+    check_installed,
+    log_file,
+    submit,
+)
 from benchmark.runs.execution.engines.engine import Work
 from benchmark.runs.execution.engines.remote import MODULE
-from benchmark.runs.execution.engines.tasks import TaskFolders, error_file, write_tasks
+from benchmark.runs.execution.engines.tasks import TaskFolders, error_file, remove_folder, write_tasks
 from benchmark.runs.execution.engines.unit import MakeQueue, Program, Unit
 from benchmark.runs.execution.measured_memory import in_gib, memory_after_excess
 from benchmark.runs.run import RunSpec
@@ -33,7 +41,6 @@ MOST_TASKS = 1000
 """The most tasks of an array; SLURM's own default limit is one more."""
 
 _POLL_S = 5.0
-_LIMIT_S = 60.0
 _MEMORY = ("mem", "mem_per_cpu", "mem_per_gpu")
 _SEEN_AFTER_S = 60.0
 """A network file system may show the files of another machine this much later."""
@@ -104,6 +111,11 @@ def slurm_queue(options: Mapping[str, str]) -> MakeQueue:
             "--print-batch"
         )
     return partial(SlurmQueue, options=options)
+
+
+def check_cluster(options: Mapping[str, str]) -> None:
+    """Raise ConfigError if SLURM does not answer, or would refuse the options of a command. Nothing is submitted."""
+    check_accepted(options, MODULE)
 
 
 def prepared_batch(work: Work, specs: Sequence[RunSpec], options: Mapping[str, str]) -> str:
@@ -208,7 +220,7 @@ class SlurmQueue:
             return
         if self._watched:
             with suppress(OSError, subprocess.SubprocessError):
-                _call("scancel", *(submission.job for submission in self._watched.values()))
+                call("scancel", *(submission.job for submission in self._watched.values()))
         for key in self._watched:
             self._note_file(key).unlink(missing_ok=True)
         self._watched.clear()
@@ -219,23 +231,32 @@ class SlurmQueue:
         if self._refuses_memory:
             memory_mib = None
         try:
-            array = self._sbatch(folder, len(units), memory_mib)
-        except ConfigError:
-            if memory_mib is None:
-                raise
-            array = self._sbatch(folder, len(units), memory_mib := None)
-            self._refuses_memory = True  # it was the memory: a cluster may not manage it, or know too little of it
+            array, memory_mib = self._sbatch_or_without_memory(folder, len(units), memory_mib)
+        except Refused:
+            remove_folder(folder)
+            raise
         for index, unit in enumerate(units):
             job = f"{array}_{index}"
             note = {"job": job, "folder": str(folder), "index": index, "memory_mib": memory_mib}
             write_text(self._note_file(unit.key), json.dumps(note))
             self._watch(unit, job, folder, index, memory_mib)
 
+    def _sbatch_or_without_memory(self, folder: Path, count: int, memory_mib: int | None) -> tuple[str, int | None]:
+        """Submit an array; its number, and the memory in MiB that it declares."""
+        try:
+            return self._sbatch(folder, count, memory_mib), memory_mib
+        except ConfigError:
+            if memory_mib is None:
+                raise
+            array = self._sbatch(folder, count, None)
+            self._refuses_memory = True  # it was the memory: a cluster may not manage it, or know too little of it
+            return array, None
+
     def _sbatch(self, folder: Path, count: int, memory_mib: int | None) -> str:
         memory = {} if memory_mib is None else {"mem": f"{memory_mib}M"}
         script = batch_script(folder, count, {**self._options, **memory}, self._program.module)
         write_text(folder / "batch.sh", script)
-        return _sbatch(folder / "batch.sh")
+        return submit(folder / "batch.sh")
 
     def _watch(self, unit: Unit, job: str, folder: Path, index: int, memory_mib: int | None) -> None:
         self._watched[unit.key] = _Submission(unit, job, folder, index, memory_mib)
@@ -325,7 +346,7 @@ def job_states(jobs: Iterable[str]) -> dict[str, JobState] | None:
     wanted = set(jobs)
     arrays = sorted({job.partition("_")[0] for job in wanted})
     try:
-        answer = _call("squeue", "-h", "--array", "--states=all", "--format=%i|%T|%N", f"--jobs={','.join(arrays)}")
+        answer = call("squeue", "-h", "--array", "--states=all", "--format=%i|%T|%N", f"--jobs={','.join(arrays)}")
     except (OSError, subprocess.SubprocessError):
         return None
     if answer.returncode and "Invalid job id" not in answer.stderr:
@@ -346,7 +367,7 @@ def _accounted(jobs: set[str]) -> dict[str, JobState]:
 
     arrays = sorted({job.partition("_")[0] for job in jobs})
     try:
-        answer = _call("sacct", "-o", "JobID,State,NodeList", "--parsable2", f"--jobs={','.join(arrays)}")
+        answer = call("sacct", "-o", "JobID,State,NodeList", "--parsable2", f"--jobs={','.join(arrays)}")
     except (OSError, subprocess.SubprocessError):
         return {}
     rows: dict[str, dict[str, str]] = SlurmInfoWatcher().read_info(answer.stdout)
@@ -356,19 +377,3 @@ def _accounted(jobs: set[str]) -> dict[str, JobState]:
 def _is_lost(error: BaseException | None) -> bool:
     """Whether a signal other than Ctrl-C ends the command; a later command then watches the jobs."""
     return isinstance(error, KeyboardInterrupt) and error.args not in ((), (signal.SIGINT,))
-
-
-def _sbatch(script: Path) -> str:
-    """Submit a script; the number of its job. Raises ConfigError with SLURM's own words."""
-    try:
-        answer = _call("sbatch", "--parsable", str(script))
-    except (OSError, subprocess.SubprocessError) as error:
-        raise ConfigError(f"--engine slurm: sbatch failed: {error}") from error
-    if answer.returncode:
-        words = " ".join(answer.stderr.split()).removeprefix("sbatch: error: ")
-        raise ConfigError(f"--engine slurm: sbatch refuses {script}: {words}")
-    return answer.stdout.strip().partition(";")[0]
-
-
-def _call(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=_LIMIT_S)

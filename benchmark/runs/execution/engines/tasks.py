@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -134,6 +135,13 @@ def new_folder(parent: Path, engine: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix=f"{engine}-{time}-", dir=parent))
     folder.chmod(0o755)
     return folder
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder for tasks that were not submitted, and the folder of all tasks if it contains nothing else."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        folder.parent.rmdir()
 
 
 def read_tasks(folder: Path) -> Tasks:

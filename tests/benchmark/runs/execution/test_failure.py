@@ -62,9 +62,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     done: list[Any] = []
     with in_this_process(root / "cache"):
         job = Job(asked, prepare(dataset, split, asked.protocol.image_size), SplitFacts.of(split))
-        fit = worker.fit
+        fit = worker.fit_job
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(worker, "fit", lambda *a, **k: done.append(fit(*a, **k)) or done[0])
+            patch.setattr(worker, "fit_job", lambda *a, **k: done.append(fit(*a, **k)) or done[0])
             store = Store(root / "runs")
             run = worker.run_job(job, store, 2)
     assert run.status == "ok", run.error
@@ -76,7 +76,7 @@ def compute(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """Compute the job again, its training taken as done, into a store of the test's own."""
     from benchmark.runs.execution import worker
 
-    monkeypatch.setattr(worker, "fit", trained.fit)
+    monkeypatch.setattr(worker, "fit_job", trained.fit)
 
     def computed(
         notify: Callable[[Message], None] = lambda _: None, job: Job = trained.job, keep_models: bool = False
@@ -187,7 +187,7 @@ def test_a_training_that_fails_leaves_its_traceback(
 ) -> None:
     from benchmark.runs.execution import worker
 
-    monkeypatch.setattr(worker, "fit", fails(RuntimeError("a\nbuilder")))
+    monkeypatch.setattr(worker, "fit_job", fails(RuntimeError("a\nbuilder")))
     run = compute()
     assert run.error == f"building and training failed: RuntimeError: a builder; traceback in {TRACEBACK}"
     assert "RuntimeError" in (tmp_path / "runs" / run.run_id / TRACEBACK).read_text(encoding="utf-8")

@@ -27,7 +27,7 @@ def test_a_wrong_request_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     for tracker in ("tensorboard", "mlflow"):
-        assert "contains no runs; `zoo bench" in refused(monkeypatch, capsys, tracker, "--store", tmp_path / "none")
+        assert "none: no such store; `zoo bench" in refused(monkeypatch, capsys, tracker, "--store", tmp_path / "none")
     assert "zoo track --help" in refused(monkeypatch, capsys)
     assert "wandb" in refused(monkeypatch, capsys, "wandb")
 

@@ -135,8 +135,8 @@ def test_a_changed_file_has_exit_code_3(registered: Folder, tmp_path: Path, edit
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("verify", "nowhere"), "contains no runs"),
-        (("verify", "--digest", "nowhere"), "contains no registration"),
+        (("verify", "nowhere"), "no such store"),
+        (("verify", "--digest", "nowhere"), "no such store"),
         (("verify", "--expect", "xyz"), "give 12 to 64 hexadecimal digits"),
         (("verify", "--claims", "absent.yaml"), "absent.yaml"),
         ((*BENCH, "--claims", "absent.yaml"), "absent.yaml"),
