@@ -31,7 +31,7 @@ from reports.text import listed, measured, plural
 from zoo.api.collections import cards_for
 from zoo.api.conditions import check_protocol, open_data, resolve_conditions
 from zoo.api.data_messages import LeakCheck, report_data
-from zoo.api.engines import resolve_engine
+from zoo.api.engines import LOCAL, resolve_engine
 from zoo.api.ensembles import with_members
 from zoo.api.inputs import (
     Cards,
