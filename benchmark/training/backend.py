@@ -44,6 +44,11 @@ def prepare_process(seed: int, threads: int) -> None:
             tf.config.threading.set_inter_op_parallelism_threads(1)
     elif keras.backend.backend() == "jax":
         os.environ[_JAX_THREADS] = str(threads)  # read when the first operation starts the threads
+    elif keras.backend.backend() == "torch":
+        import torch  # type: ignore[import-not-found, unused-ignore]
+
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(True)
     keras.utils.set_random_seed(seed)
 
 
@@ -68,6 +73,10 @@ def threads() -> int:
         configured = tf.config.threading.get_intra_op_parallelism_threads()
     elif keras.backend.backend() == "jax":
         configured = int(os.environ.get(_JAX_THREADS, "0"))
+    elif keras.backend.backend() == "torch":
+        import torch
+
+        configured = torch.get_num_threads()
     return configured or usable_cores()
 
 

@@ -1,4 +1,4 @@
-"""One card of each family with JAX as the backend of Keras, through the commands, in one process each."""
+"""One card of each family with JAX and with PyTorch as the backend of Keras, through the commands."""
 
 from __future__ import annotations
 
@@ -29,31 +29,33 @@ recipe: {preprocessing: builder, optimizer: {name: adam, learning_rate: 0.001}, 
 
 @dataclass(frozen=True)
 class Benched:
-    """What the commands printed, and the runs by card."""
+    """What the commands printed with a backend, and the runs by card."""
 
+    backend: str
     process: subprocess.CompletedProcess[str]
     predicted: subprocess.CompletedProcess[str]
     runs: dict[str, Run]
 
 
-@pytest.fixture(scope="module")
-def benched(tmp_path_factory: pytest.TempPathFactory) -> Benched:
-    if importlib.util.find_spec("jax") is None:
-        pytest.skip("the jax extra is not installed")
-    folder = tmp_path_factory.mktemp("jax")
+@pytest.fixture(scope="module", params=["jax", "torch"])
+def benched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Benched:
+    backend: str = request.param
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    folder = tmp_path_factory.mktemp(backend)
     data, protocol = write_npz(folder / "tiny.npz"), write_protocol(folder / "p.yaml")
     images = write_folder(folder / "new", ["HEALTHY", "ILL"], images=2)
     (folder / "cards").mkdir()
     (folder / "cards" / "application.yaml").write_text(APPLICATION, encoding="utf-8")
     words = ["--data", str(data), "--protocol", str(protocol), "--cards", str(folder / "cards"), "--seeds", "1"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(os.environ, "KERAS_BACKEND", "jax")
+        patch.setitem(os.environ, "KERAS_BACKEND", backend)
         where = {"cwd": folder, "cache": folder / "cache"}
         process = run_zoo("bench", *CARDS, *words, "--keep-models", **where)
         predicted = run_zoo("predict", "small-cnn", str(images), "--json", **where)
     assert process.returncode == 0, process.stderr
     runs, _ = Store(folder / "runs").runs()
-    return Benched(process, predicted, {run.spec.card.name: run for run in runs})
+    return Benched(backend, process, predicted, {run.spec.card.name: run for run in runs})
 
 
 @pytest.mark.slow
@@ -62,8 +64,8 @@ def test_a_card_of_each_family_trains_and_its_record_names_the_backend(benched: 
     run = benched.runs[name]
     assert run.status == "ok", run.error
     assert run.environment is not None
-    assert run.environment.versions["backend"] == "jax"
-    assert "jax" in run.environment.versions
+    assert run.environment.versions["backend"] == benched.backend
+    assert benched.backend in run.environment.versions
     assert "tensorflow" not in run.environment.versions
 
 
