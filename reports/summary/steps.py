@@ -10,6 +10,7 @@ from benchmark.runs.command_line import bench_command, curve_command, store_opti
 from benchmark.runs.cross_validation import folds_of
 from benchmark.runs.protocol import AUTO
 from benchmark.runs.run import Run, RunSpec
+from benchmark.runs.storage.lookup import has_models
 from benchmark.runs.storage.remembered import cards_under, protocol_option, records, words_of_cards
 from benchmark.runs.storage.store import Store
 from reports.results.measured import AnyResults, CardResults
@@ -17,7 +18,6 @@ from reports.results.training_size import TrainingSizeCurve
 from reports.summary.model import BestCard, Comparisons, NextStep
 from reports.summary.unfinished import Unfinished
 from reports.text import plural
-from zoo.models.card import ModelCard
 from zoo.models.recipe import ProbeRecipe
 
 SEEDS = 3
@@ -93,18 +93,13 @@ def _steps(
     if best.seeds < SEEDS and leading:
         command = bench_command(words_of_cards(store, leading), spec, store.name, seeds=SEEDS)
         yield NextStep("train with more seeds, to measure how much trainings vary", command)
-    stored = next((run for run in tested.runs if any(map(store.has_model, folds_of(run)))), None)
-    if stored is not None and _can_be_stored(tested.card):
+    stored = next((run for run in tested.runs if any(has_models(fold, store) for fold in folds_of(run))), None)
+    if stored is not None:
         yield NextStep("use the best card on new images", _prediction(stored, len(tested.runs), store))
-    elif _can_be_stored(tested.card) and (best.of > 1 or not best.card.is_baseline):
+    elif best.of > 1 or not best.card.is_baseline:
         command = bench_command(words_of_cards(store, [best.card.name]), spec, store.name, keep_models=True)
         yield NextStep("store the model of the best card, to use it on new images", command)
     yield from _rule(tested, store)
-
-
-def _can_be_stored(card: ModelCard) -> bool:
-    """Whether a stored model gives the scores of a card: not those of an ensemble, or of several views."""
-    return not card.members and not card.recipe.test_time_augmentation
 
 
 def _of_curve(spec: RunSpec, best: BestCard, store: Store) -> Iterator[NextStep]:

@@ -24,7 +24,7 @@ def keep_evaluation(
     classes = run.spec.dataset.classes
     spec = EvaluationSpec(
         run_id=run.run_id,
-        model=model_digest(run),
+        model=model_digest(run, store),
         data=elsewhere(classes),
         mapping={name: name for name in classes},
         recalibrated_on=recalibrated_on,

@@ -31,19 +31,31 @@ def in_this_process(cache: Path) -> Iterator[None]:
         yield
 
 
-def compute(card: ModelCard, protocol: Protocol, dataset: Dataset, store: Store, cache: Path) -> Run:
-    """The run of `card` with seed 0, kept in `store` as a worker keeps it."""
+def compute(
+    card: ModelCard,
+    protocol: Protocol,
+    dataset: Dataset,
+    store: Store,
+    cache: Path,
+    *,
+    members: tuple[str, ...] = (),
+    weights_seed: int = 0,
+) -> Run:
+    """The run of `card` with seed 0, kept in `store` as a worker keeps it; `members` are the runs of an ensemble.
+    Another `weights_seed` gives other weights under the same run id, as another processor might."""
     import keras
 
     from benchmark.runs.execution.worker import run_job
 
-    keras.utils.set_random_seed(0)
-    spec = RunSpec(card=card, protocol=protocol, dataset=DatasetFacts.of(dataset), seed=0)
+    keras.utils.set_random_seed(weights_seed)
+    spec = RunSpec(card=card, protocol=protocol, dataset=DatasetFacts.of(dataset), seed=0, members=members)
     folder, facts = _prepared(protocol, dataset, cache)
     with in_this_process(cache):
         run = run_job(Job(spec, folder, facts), store, 2)
     assert run.status == "ok", run.error
-    return run
+    stored = store.get(run)
+    assert stored is not None
+    return stored
 
 
 def images_of(protocol: Protocol, dataset: Dataset, cache: Path, split: str) -> LabelledImages:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from benchmark.data.classes import one_class_is_enough
 from benchmark.data.dataset import Dataset
-from benchmark.runs.deployment.model_files import model_of
+from benchmark.runs.deployment.model_files import stored_models
 from benchmark.runs.deployment.multiclass import AnyPrediction
 from benchmark.runs.deployment.outside import Chosen, choose_images, mapping_of
 from benchmark.runs.execution.evaluation_task import compute_evaluation
@@ -132,10 +132,10 @@ def evaluate(
     source, messages = resolve_existing_store(store), Messages(on_message)
     request = EvaluationRequest.of(part, class_map, recalibrate_on, split_seed, positive)
     chosen = resolve_run(run, source, messages, run_data, protocol)
-    model_of(chosen, source)  # reports a missing model before the data are opened
+    stored_models(chosen, source)  # reports a missing model before the data are opened
     with one_class_is_enough():
         dataset = open_data(data, SourceOptions(patients, positive, None, hold_out), source, messages)
-    spec = request.spec(chosen, dataset, messages)
+    spec = request.spec(chosen, source, dataset, messages)
     warn_of_repeated(choose_images(dataset, spec.part, chosen, source), messages)
     evaluation = stored_evaluation(source, spec.evaluation_id)
     reused = evaluation is not None
@@ -197,11 +197,12 @@ class EvaluationRequest:
             raise ConfigError(f"--part {part}: give one of {', '.join(_PARTS)}")
         return cls(_part(part), requested, share, seed, positive)
 
-    def spec(self, run: Run, dataset: Dataset, messages: Messages) -> EvaluationSpec:
+    def spec(self, run: Run, store: Store, dataset: Dataset, messages: Messages) -> EvaluationSpec:
         """Describe the evaluation of a run on a source.
 
         Args:
             run: The run.
+            store: The store that contains it.
             dataset: The source.
             messages: Receives notes about how the source differs from that of the run.
 
@@ -217,7 +218,7 @@ class EvaluationRequest:
             messages.note(note)
         return EvaluationSpec(
             run_id=run.run_id,
-            model=model_digest(run),
+            model=model_digest(run, store),
             data=EvaluatedData.of(dataset),
             part=self.part,
             mapping=mapping,

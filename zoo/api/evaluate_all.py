@@ -10,7 +10,7 @@ from typing import Any
 from benchmark.data.classes import one_class_is_enough
 from benchmark.data.dataset import DataError, Dataset
 from benchmark.data.sources import check_source
-from benchmark.runs.deployment.model_files import model_of
+from benchmark.runs.deployment.model_files import stored_models
 from benchmark.runs.deployment.outside import choose_images
 from benchmark.runs.execution.engines.tasks import ENGINES
 from benchmark.runs.execution.engines.unit import MakeQueue, Program
@@ -312,8 +312,8 @@ def _unit(
     """The evaluation of a run on a source; one that cannot be computed has its reason."""
     spec: EvaluationSpec | str
     try:
-        model_of(run, store)
-        spec = request.spec(run, dataset, messages)
+        stored_models(run, store)
+        spec = request.spec(run, store, dataset, messages)
         warn_of_repeated(choose_images(dataset, spec.part, run, store), messages)
     except (ConfigError, DataError) as problem:
         spec = " ".join(str(problem).split())

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmark.runs.deployment.batch import reference_of
-from benchmark.runs.deployment.model_files import REFERENCE, maker_of, model_of, outputs_of
+from benchmark.runs.deployment.model_files import REFERENCE, averaged_in_words, maker_of, model_of, outputs_of
 from benchmark.runs.deployment.multiclass import any_decider_of
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
@@ -92,6 +92,12 @@ def export(
 
 
 def _write(run: Run, store: Store, folder: Path, container: bool) -> None:
+    if (averaged := averaged_in_words(run)) is not None:
+        raise ConfigError(
+            f"the run {run.run_id} ({run.spec.card.name} seed {run.spec.seed}) averages: a score is {averaged}; an "
+            "exported folder has one model that scores the unchanged image; use zoo predict, zoo evaluate or zoo serve"
+            + (", or export a member" if run.members else "")
+        )
     model = model_of(run, store)  # reports a missing model before Keras is loaded
     load_keras()
     import benchmark.training.backend as backend

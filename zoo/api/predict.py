@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmark.runs.deployment.known_images import known_parts
-from benchmark.runs.deployment.model_files import model_of, reference_note
+from benchmark.runs.deployment.model_files import averaged_in_words, reference_note, stored_models
 from benchmark.runs.deployment.multiclass import AnyDecisionRule, AnyPrediction, any_decider_of
 from benchmark.runs.deployment.predictions import Predictor, image_files
 from benchmark.runs.run import Run
@@ -47,7 +47,7 @@ class PredictResults:
         run: The run whose model was used.
         decider: Its threshold, or its decision among several classes, and its calibration, all chosen on validation.
         predictions: One per image, in the order given.
-        notes: How images unlike the training images are detected.
+        notes: What scores are means of, if they are, and how images unlike the training images are detected.
         messages: Lines that begin with `warning:` or `note:`.
         known: The split of each image whose file is one of the images of the model: `train`, `val` or `test`; None for
             others.
@@ -132,9 +132,11 @@ def predict(
     paths = several("images", images, PATH, "image files or folders of images", may_be_empty=False)
     source, messages = resolve_existing_store(store), Messages(on_message)
     chosen = under_rule(resolve_run(run, source, messages, data, protocol), source, threshold_rule, decision, messages)
-    model_of(chosen, source)  # reports a missing model before the search for images
+    stored_models(chosen, source)  # reports a missing model before the search for images
     files = image_files(map(Path, paths))
     decider = any_decider_of(chosen, source)
     predictions = tuple(progress(Predictor(chosen, source, decider).predict_files(files), total=len(files)))
-    notes, known = (reference_note(chosen, source),), known_parts(chosen, source, files)
+    averaged = averaged_in_words(chosen)
+    notes = (*([] if averaged is None else [f"scores: {averaged}"]), reference_note(chosen, source))
+    known = known_parts(chosen, source, files)
     return PredictResults(chosen, decider, predictions, notes, messages.lines(), known)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmark.runs.deployment.decision_rule import Prediction
-from benchmark.runs.deployment.model_files import model_of, reference_note
+from benchmark.runs.deployment.model_files import averaged_in_words, reference_note, stored_models
 from benchmark.runs.deployment.multiclass import AnyPrediction, any_decider_of
 from benchmark.runs.deployment.predictions import Predictor
 from benchmark.runs.run import Run
@@ -102,10 +102,12 @@ def _model(
     run: Run, store: Store
 ) -> tuple[dict[str, Any], Callable[[bytes, int], Any], Callable[[Any], dict[str, Any]]]:
     """The facts of decision.json, and the functions that prepare and predict an image."""
-    model_of(run, store)  # reports a missing model before Keras is loaded
+    stored_models(run, store)  # reports a missing model before Keras is loaded
     decider = any_decider_of(run, store)
     predictor = Predictor(run, store, decider)
     facts = decision_document(run, decider, ExportedModel({"size": predictor.size, "channels": predictor.channels}))
+    if (averaged := averaged_in_words(run)) is not None:
+        facts["scores"] = averaged
     facts["unlike"] = reference_note(run, store)
     predictor.warm_up()
 

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from benchmark.data.decoding.pixels import MOST_BYTES
 from benchmark.runs.run import Run
 from benchmark.runs.storage.files import read_bytes
+from benchmark.runs.storage.lookup import scoring_runs
 from benchmark.runs.storage.store import Store
 from zoo.config.errors import ConfigError
 from zoo.config.plain_file import read_plain
@@ -53,8 +54,8 @@ class KnownImages:
 
     @classmethod
     def of(cls, run: Run, store: Store) -> KnownImages:
-        """Read the digests beside the model of `run`."""
-        split_of = _read(store.model_file(run).with_name(IMAGES))
+        """Read the digests beside the model of `run`, or of the first member of an ensemble, which has its images."""
+        split_of = _beside(run, store)
         return cls(split_of, bool(split_of))
 
     def part_of_digest(self, digest: str) -> str | None:
@@ -74,7 +75,7 @@ def known_parts(run: Run, store: Store, files: Iterable[Path]) -> tuple[str | No
         The split of each file whose content is that of an image of the model; None for other files, for files that
         cannot be read, and for models that were stored without digests.
     """
-    split_of = _read(store.model_file(run).with_name(IMAGES))
+    split_of = _beside(run, store)
     return tuple(_part(file, split_of) if split_of else None for file in files)
 
 
@@ -84,6 +85,11 @@ def _part(file: Path, split_of: Mapping[str, str]) -> str | None:
     except OSError:  # the prediction reports it
         return None
     return split_of.get(hashlib.sha256(content).hexdigest()[:_DIGITS])
+
+
+def _beside(run: Run, store: Store) -> dict[str, str]:
+    of_model = scoring_runs(run, store)[0].run
+    return {} if of_model is None else _read(store.model_file(of_model).with_name(IMAGES))
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -14,7 +14,7 @@ from benchmark.data.dataset import DataError, Dataset, Image
 from benchmark.evidence.scores import AnyScores, scores_of
 from benchmark.runs.deployment.decision_rule import Prediction
 from benchmark.runs.deployment.known_images import KnownImages
-from benchmark.runs.deployment.model_files import REFERENCE, read_references
+from benchmark.runs.deployment.model_files import references_of
 from benchmark.runs.deployment.multiclass import AnyDecisionRule, AnyPrediction
 from benchmark.runs.deployment.predictions import Predictor
 from benchmark.runs.run import Run, now
@@ -161,7 +161,7 @@ def evaluate_images(
     y_score = np.array([_score(each, classes) for _, each in pairs], dtype=np.float64)
     scores: AnyScores
     scores = scores_of("test", labels, y_score, classes, patients, ordered=run.spec.dataset.ordered)
-    references = read_references(store.model_file(run).with_name(REFERENCE))
+    references = references_of(run, store)
     evaluation = Evaluation(
         spec=spec,
         finished=now(),
@@ -192,7 +192,8 @@ def _predictions(predictor: Predictor, dataset: Dataset, images: Sequence[Image]
         return
     for start in range(0, len(images), _CHUNK):
         some = images[start : start + _CHUNK]
-        yield from predictor.predict_pixels([image.name for image in some], dataset.read(some, predictor.size))
+        names, digests = [image.name for image in some], [image.digest for image in some]
+        yield from predictor.predict_pixels(names, dataset.read(some, predictor.size), digests)
 
 
 _CHUNK = 1024  # images in memory at the same time; a multiple of every batch

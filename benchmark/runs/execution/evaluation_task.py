@@ -125,7 +125,7 @@ def compute(folder: Path, index: int) -> Evaluation:
     if (stored := stored_evaluation(store, spec.evaluation_id)) is not None:
         return stored
     run = store.get(spec.run_id)
-    if run is None or model_digest(run) != spec.model:
+    if run is None or model_digest(run, store) != spec.model:
         raise ConfigError(f"--store {store.root}: the model of run {spec.run_id} changed; evaluate it again")
     with one_class_is_enough():
         dataset = open_again(spec.data)

@@ -19,6 +19,7 @@ from benchmark.evidence.scores import AnyScores
 from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.contents import Predictions, write_predictions
 from benchmark.runs.storage.files import Damaged, Unreadable, digest_of, one_line, read_bytes, refusal
+from benchmark.runs.storage.lookup import scoring_runs
 from benchmark.runs.storage.moves import swap
 from benchmark.runs.storage.records import MOST_BYTES
 from benchmark.runs.storage.store import MODEL, Store
@@ -51,7 +52,7 @@ class EvaluationSpec(Strict):
     Attributes:
         version: Version of this record's structure.
         run_id: The run whose model is applied.
-        model: SHA-256 of its model file.
+        model: Its `model_digest`.
         data: The images. Its options are those with which the source was opened.
         part: The part of the source that is evaluated.
         mapping: The class of the model for each class of the data, by name.
@@ -112,9 +113,24 @@ def evaluation_folder(store: Store, evaluation_id: str) -> Path:
     return store.root / EVALUATIONS / evaluation_id
 
 
-def model_digest(run: Run) -> str:
-    """SHA-256 of the model file of a run as its record has it; empty in old records."""
-    return run.files.get(MODEL, "")
+def model_digest(run: Run, store: Store) -> str:
+    """Identify the model that gives the scores of a run.
+
+    Args:
+        run: The run.
+        store: The store that contains it.
+
+    Returns:
+        SHA-256 of its model file as its record has it, empty in old records; for an ensemble, SHA-256 of the weights
+        and the digests of the members that count.
+
+    Raises:
+        ConfigError: The run of a member may be intact, but cannot be read.
+    """
+    if not run.members:
+        return run.files.get(MODEL, "")
+    members = [(each.weight, each.run and each.run.files.get(MODEL)) for each in scoring_runs(run, store)]
+    return hashlib.sha256(json.dumps(members).encode()).hexdigest()
 
 
 def save_evaluation(
@@ -230,13 +246,15 @@ def evaluations_of(store: Store, runs: Iterable[Run]) -> dict[str, tuple[Evaluat
     Raises:
         ConfigError: A record may be intact, but cannot be read.
     """
-    models = {run.run_id: model_digest(run) for run in runs}
+    of_id = {run.run_id: run for run in runs}
     records = [record for each in evaluation_ids(store) if (record := stored_evaluation(store, each)) is not None]
+    evaluated = of_id.keys() & {record.spec.run_id for record in records}
+    models = {each: model_digest(of_id[each], store) for each in evaluated}
     of_run: dict[str, list[Evaluation]] = {}
     for record in sorted(records, key=lambda record: (record.finished, record.evaluation_id)):
         if models.get(record.spec.run_id) == record.spec.model:
             of_run.setdefault(record.spec.run_id, []).append(record)
-    return {run_id: tuple(of_run[run_id]) for run_id in models if run_id in of_run}
+    return {run_id: tuple(of_run[run_id]) for run_id in of_id if run_id in of_run}
 
 
 def evaluated_images(store: Store, evaluation: Evaluation, run: Run) -> tuple[AnyScores, tuple[str, ...], list[str]]:

@@ -1,4 +1,4 @@
-"""Lookup of one run in a store by id, card, or card and seed."""
+"""Lookup of one run in a store by id, card, or card and seed, and of the runs whose models give its scores."""
 
 from __future__ import annotations
 
@@ -58,6 +58,48 @@ class Conditions:
 
 
 ANY = Conditions()
+
+
+@dataclass(frozen=True)
+class ScoringRun:
+    """A run whose model gives scores of a run: itself, or a member of an ensemble.
+
+    Attributes:
+        card: The name of its card.
+        run_id: Its id.
+        weight: The weight of its scores in the mean, in (0, 1].
+        run: The run; None if the store does not have it.
+    """
+
+    card: str
+    run_id: str
+    weight: float
+    run: Run | None
+
+
+def scoring_runs(run: Run, store: Store) -> tuple[ScoringRun, ...]:
+    """Look up the runs whose models give the scores of a finished run.
+
+    Args:
+        run: The run.
+        store: The store that contains it.
+
+    Returns:
+        The run itself; for an ensemble, the members that count, in the order of its card.
+
+    Raises:
+        ConfigError: A member may be intact, but cannot be read.
+    """
+    if not run.members:
+        return (ScoringRun(run.spec.card.name, run.run_id, 1.0, run),)
+    return tuple(
+        ScoringRun(each.card, each.run_id, each.weight, store.get(each.run_id)) for each in run.members if each.weight
+    )
+
+
+def has_models(run: Run, store: Store) -> bool:
+    """Whether the models that give the scores of `run` are stored: its own, or those of the members that count."""
+    return all(each.run is not None and store.has_model(each.run) for each in scoring_runs(run, store))
 
 
 def data_and_protocols(runs: Iterable[Run]) -> str:

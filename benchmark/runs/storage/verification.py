@@ -201,7 +201,7 @@ def evaluation_checks(store: Store, runs: Iterable[Run], chain: Chain) -> Iterat
     Yields:
         A check of each evaluation that differs, one of all others together, and one of those that no entry records.
     """
-    models = {run.run_id: model_digest(run) for run in runs}
+    of_id = {run.run_id: run for run in runs}
     recorded = {key: digest for _, entry in chain.outcomes for key, digest in entry.evaluations.items()}
     intact, unrecorded = 0, list[str]()
     present = evaluation_ids(store)
@@ -223,7 +223,7 @@ def evaluation_checks(store: Store, runs: Iterable[Run], chain: Chain) -> Iterat
                 "its evaluation.json is not the one that was recorded",
                 "the recorded evaluation.json",
             )
-        elif models.get(evaluation.spec.run_id) != evaluation.spec.model:
+        elif (run := of_id.get(evaluation.spec.run_id)) is None or model_digest(run, store) != evaluation.spec.model:
             text = f"is of a model of run {evaluation.spec.run_id}, which is not in the store or cannot be read"
             yield Check("unchecked", about, text, "the same `zoo evaluate` command evaluates the stored model")
         else:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -20,11 +22,13 @@ from benchmark.data.grey_descriptors import grey_layout, grey_quantiles
 from benchmark.data.levels import Levels
 from benchmark.data.sources.entries import printable
 from benchmark.data.sources.scan import reason_of
+from benchmark.training.augmentation import augmented_view
 from benchmark.training.fit import Fitted, TrainingDiverged
 from benchmark.training.model_graph import wrong_sums
 from benchmark.training.network import BATCH, padded_batches, run_batched, without_single_axis
 from benchmark.training.use.model_file import with_features
 from zoo.config.cgroups import usable_cores
+from zoo.models.recipe import Augmentation
 
 Floats = npt.NDArray[np.float64]
 
@@ -109,17 +113,66 @@ class ImageDescriptors:
         scores: Probabilities in [0, 1], shape (n,) for two classes, (n, k) for k classes.
         grey: Quantiles .05, .25, .5, .75 and .95 of the grey levels 0..255, shape (n, 5).
         layout: Mean grey levels in the cells of an 8 x 8 grid, shape (n, 64).
-        features: Means over all positions of the model's last feature maps, shape (n, d).
+        features: Means over all positions of the last feature maps of each model, shape (n, d), by its name.
     """
 
     scores: Floats
     grey: Floats
     layout: Floats
-    features: Floats
+    features: dict[str, Floats]
 
     def by_name(self) -> dict[str, Floats]:
         """Return the descriptors that can distinguish kinds of images, by name."""
-        return {"grey": self.grey, "layout": self.layout, "features": self.features}
+        return {"grey": self.grey, "layout": self.layout, **self.features}
+
+    def rows(self) -> Iterator[ImageDescriptors]:
+        """Yield the descriptors of each image, with one row each."""
+        for place in range(len(self.scores)):
+            row = slice(place, place + 1)
+            features = {name: each[row] for name, each in self.features.items()}
+            yield ImageDescriptors(self.scores[row], self.grey[row], self.layout[row], features)
+
+
+class ReadImage(NamedTuple):
+    """An image as a model takes it, with what decides its augmented views.
+
+    Attributes:
+        prepared: The image.
+        digest: SHA-256 of the bytes of its file, in hexadecimal.
+    """
+
+    prepared: PreparedImage
+    digest: str
+
+
+@dataclass(frozen=True)
+class AveragedViews:
+    """The augmented views over which `test_time_augmentation` averages, in addition to the unchanged image.
+
+    Attributes:
+        augmentation: The ranges of their random changes.
+        count: Number of views, 1 or more.
+        seed: The view seed of the protocol.
+    """
+
+    augmentation: Augmentation
+    count: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class AppliedModel:
+    """A model that scores images.
+
+    Attributes:
+        model: As returned by `load_model`.
+        views: The views over which its scores are averaged; None for the unchanged image alone.
+        features: The name of its features among the descriptors.
+    """
+
+    model: keras.Model
+    views: AveragedViews | None = None
+    features: str = "features"
 
 
 @dataclass(frozen=True)
@@ -141,60 +194,75 @@ class DescribedFile:
     note: str | None = None
 
 
+Mean = Callable[[Sequence[Floats]], Floats]
+"""Averages the scores of models, each (n,) or (n, k), in their order."""
+
+
 class ImageDescriber:
-    """A model that is compiled once for scores and features together.
+    """Models of one split that are compiled once for scores and features together. Their scores are averaged.
 
     Attributes:
-        size: Width and height of its images in pixels.
+        size: Width and height of their images in pixels.
         channels: 1 or 3.
     """
 
-    def __init__(self, model: keras.Model, levels: Levels | None = None) -> None:
-        """Compile the model.
+    def __init__(
+        self, models: Sequence[AppliedModel], levels: Levels | None = None, mean: Mean = lambda scores: scores[0]
+    ) -> None:
+        """Compile the models.
 
         Args:
-            model: As returned by `load_model`.
-            levels: The scale by which its training images were read.
+            models: One or several.
+            levels: The scale by which their training images were read.
+            mean: Averages their scores; the default takes those of the first one.
 
         Raises:
-            ValueError: The model does not take square grey or RGB images.
+            ValueError: A model does not take square grey or RGB images, or others than the first one takes.
         """
         self._levels: Levels = levels or {}
-        self._model = with_features(model)
-        _, height, width, channels = model.input_shape
-        if height != width or channels not in (1, 3):
-            raise ValueError(
-                f"the model's images have shape {(height, width, channels)}; they must be square, grey or RGB"
-            )
+        self._mean = mean
+        self._models = [(each, with_features(each.model)) for each in models]
+        shapes = {each.model.input_shape[1:] for each in models}
+        height, width, channels = models[0].model.input_shape[1:]
+        if len(shapes) > 1 or height != width or channels not in (1, 3):
+            listed = ", ".join(map(str, sorted(shapes)))
+            raise ValueError(f"the images of the model have shape {listed}; they must be square, grey or RGB")
         self.size: int = height
         self.channels: Channels = channels
 
-    def describe(self, pixels: Pixels, batch: int = BATCH) -> ImageDescriptors:
+    def describe(self, pixels: Pixels, digests: Sequence[str] = (), batch: int = BATCH) -> ImageDescriptors:
         """Describe images by scores, grey levels and features.
+
+        Features are those of the unchanged images, also where scores are averaged over views.
 
         Args:
             pixels: uint8, shape (n, size, size, channels).
-            batch: Images per call of the model, 1 or more.
+            digests: The content digest of each image (n,), which decides its views; not needed without views.
+            batch: Images per call of a model, 1 or more.
 
         Returns:
             The descriptors, n rows.
         """
-        scores, features = [], []
-        for padded, count in padded_batches(pixels, batch):
-            outputs = self._model.predict_on_batch(padded)
-            scores.append(keras.ops.convert_to_numpy(outputs[0])[:count])
-            features.append(keras.ops.convert_to_numpy(outputs[1])[:count])
+        scores, features = [], {}
+        for applied, model in self._models:
+            total, features[applied.features] = _outputs(model, pixels, batch)
+            if (views := applied.views) is not None:
+                for view in range(views.count):
+                    total = total + _of_view(model, pixels, digests, views, view, batch)
+                total = total / (1 + views.count)
+            scores.append(total)
         return ImageDescriptors(
-            scores=summing_to_one(without_single_axis(np.concatenate(scores)).astype(np.float64)),
+            scores=self._mean(scores),
             grey=np.stack([grey_quantiles(image) for image in pixels]),
             layout=np.stack([grey_layout(image) for image in pixels]),
-            features=np.concatenate(features).astype(np.float64),
+            features=features,
         )
 
-    def describe_each(self, pixels: Pixels) -> Iterator[ImageDescriptors]:
+    def describe_each(self, pixels: Pixels, digests: Sequence[str]) -> Iterator[ImageDescriptors]:
         """Describe images as `describe` does, batch by batch, with one row of descriptors per image."""
         for start in range(0, len(pixels), BATCH):
-            yield from _rows(self.describe(pixels[start : start + BATCH]))
+            some = slice(start, start + BATCH)
+            yield from self.describe(pixels[some], digests[some]).rows()
 
     def describe_files(self, files: Iterable[Path]) -> Iterator[DescribedFile]:
         """Describe image files, decoded and resized like a folder of training images.
@@ -211,27 +279,43 @@ class ImageDescriber:
             remaining = iter(files)
             while chunk := list(islice(remaining, BATCH)):
                 decoded = list(pool.map(self._read, chunk))
-                good = [image.pixels for image, _ in decoded if image is not None]
-                rows = iter(_rows(self.describe(np.stack(good))) if good else ())
+                good = [image for image, _ in decoded if image is not None]
+                rows: Iterator[ImageDescriptors] = iter(())
+                if good:
+                    pixels = np.stack([image.prepared.pixels for image in good])
+                    rows = self.describe(pixels, [image.digest for image in good]).rows()
                 for path, (image, error) in zip(chunk, decoded, strict=True):
                     name = printable(str(path))
                     if image is None:
                         yield DescribedFile(name, error=error)
                     else:
-                        yield DescribedFile(name, next(rows), image.colour, note=image.note)
+                        yield DescribedFile(name, next(rows), image.prepared.colour, note=image.prepared.note)
 
-    def prepare(self, content: bytes, most_pixels: int = MOST_PIXELS) -> PreparedImage:
+    def prepare(self, content: bytes, most_pixels: int = MOST_PIXELS) -> ReadImage:
         """Decode and resize the bytes of an image file; raises as `prepare_content` does."""
-        return prepare_content(content, self._levels, self.size, self.channels, most_pixels)
+        prepared = prepare_content(content, self._levels, self.size, self.channels, most_pixels)
+        return ReadImage(prepared, hashlib.sha256(content).hexdigest())
 
-    def _read(self, path: Path) -> tuple[PreparedImage | None, str | None]:
+    def _read(self, path: Path) -> tuple[ReadImage | None, str | None]:
         try:
             return self.prepare(read_content(path)), None
         except Exception as error:  # Pillow's decoders raise many kinds of errors on damaged files
             return None, getattr(error, "strerror", None) or reason_of(error, path)
 
 
-def _rows(descriptors: ImageDescriptors) -> Sequence[ImageDescriptors]:
-    count = len(descriptors.scores)
-    parts = (np.split(each, count) for each in (descriptors.scores, *descriptors.by_name().values()))
-    return [ImageDescriptors(*row) for row in zip(*parts, strict=True)]
+def _outputs(model: keras.Model, pixels: npt.NDArray[np.generic], batch: int) -> tuple[Floats, Floats]:
+    """The scores and the features that a model with both outputs gives for images."""
+    scores, features = [], []
+    for padded, count in padded_batches(pixels, batch):
+        outputs = model.predict_on_batch(padded)
+        scores.append(keras.ops.convert_to_numpy(outputs[0])[:count])
+        features.append(keras.ops.convert_to_numpy(outputs[1])[:count])
+    each_class = without_single_axis(np.concatenate(scores)).astype(np.float64)
+    return summing_to_one(each_class), np.concatenate(features).astype(np.float64)
+
+
+def _of_view(
+    model: keras.Model, pixels: Pixels, digests: Sequence[str], views: AveragedViews, view: int, batch: int
+) -> Floats:
+    """The scores of one augmented view of images."""
+    return _outputs(model, augmented_view(pixels, digests, views.augmentation, view, views.seed), batch)[0]

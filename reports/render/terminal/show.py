@@ -18,6 +18,7 @@ from benchmark.runs.cross_validation import CrossValidatedRun
 from benchmark.runs.deployment.decision_rule import DecisionRule, decider_of
 from benchmark.runs.history import History
 from benchmark.runs.run import Run
+from benchmark.runs.storage.lookup import has_models
 from benchmark.runs.storage.store import Store
 from reports.render.terminal.multiclass import class_table, matrix_lines
 from reports.render.terminal.predictions import calibration_line
@@ -347,27 +348,32 @@ def _model(run: Run, store: Store) -> Iterator[RenderableType]:
 
     if run.status != "ok":
         return
+    exports = run.spec.card.recipe.test_time_augmentation == 0 and not run.spec.card.members
     if isinstance(run, CrossValidatedRun):
-        stored = "" if all(map(store.has_model, run.folds)) else ", where it is stored"
+        stored = "" if all(has_models(fold, store) for fold in run.folds) else ", where it is stored"
         ids = ", ".join(fold.run_id for fold in run.folds)
-        yield escape(f"each fold has a model of its own{stored}: `zoo predict RUN`, `zoo export RUN` with {ids}")
+        commands = "`zoo predict RUN`, `zoo export RUN`" if exports else "`zoo predict RUN`"
+        yield escape(f"each fold has a model of its own{stored}: {commands} with {ids}")
     elif (problem := _model_problem(run, store)) is not None:
         yield escape(f"model stored but not usable: {problem}")
-    elif store.has_model(run):
-        yield escape(f"model stored: `zoo predict {run.run_id} IMAGE...`, `zoo export {run.run_id}`")
+    elif has_models(run, store):
+        stored = "models of its members stored" if run.members else "model stored"
+        more = f", `zoo export {run.run_id}`" if exports else ""
+        yield escape(f"{stored}: `zoo predict {run.run_id} IMAGE...`{more}")
     elif run.spec.stage == "bench":
-        yield escape(f"model not stored; store it with: {command_that_keeps(run, store)}")
+        missing = "models of its members not stored; store them" if run.members else "model not stored; store it"
+        yield escape(f"{missing} with: {command_that_keeps(run, store)}")
     yield from (escape(one_line_about(each)) for each in outside_of([run], store))
 
 
 def _model_problem(run: Run, store: Store) -> str | None:
-    """Why the stored model of a run cannot be used; None if it can be used or does not exist."""
-    from benchmark.runs.deployment.model_files import model_of
+    """Why the stored models of a run cannot be used; None if they can be used or do not exist."""
+    from benchmark.runs.deployment.model_files import stored_models
 
-    if run.status != "ok" or not store.has_model(run):
+    if run.status != "ok" or not has_models(run, store):
         return None
     try:
-        model_of(run, store)
+        stored_models(run, store)
     except ConfigError as error:
         return str(error)
     return None

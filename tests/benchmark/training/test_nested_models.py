@@ -18,7 +18,7 @@ from benchmark.training.frozen.features import view_order
 from benchmark.training.network import join, preprocessing_model, run_batched
 from benchmark.training.use.explain import NoFeatureMaps, explain
 from benchmark.training.use.model_file import load_model, save_model, with_features
-from benchmark.training.use.predict import ImageDescriber, score
+from benchmark.training.use.predict import AppliedModel, ImageDescriber, score
 from tests.support.nested import SHAPE, SIDE, Own, base, headed, sequential
 from zoo.config.errors import ConfigError
 from zoo.models import registry
@@ -159,9 +159,9 @@ def test_a_trained_model_is_saved_scored_described_and_explained(made: ModelCard
     kept = load_model(tmp_path / "model.keras")
     scores = score(trained, test)
     np.testing.assert_allclose(run_batched(kept, test.pixels)[:, 0], scores, atol=1e-5)
-    described = ImageDescriber(kept).describe(test.pixels)
+    described = ImageDescriber([AppliedModel(kept)]).describe(test.pixels)
     np.testing.assert_allclose(described.scores, scores, atol=1e-5)
-    assert described.features.shape == (16, 4)
+    assert described.features["features"].shape == (16, 4)
     found = explain(kept, test.pixels, np.ones(16, int), seeds=(0,))
     assert found.layer == layer
     np.testing.assert_allclose(found.scores, scores, atol=1e-4)

@@ -1,4 +1,4 @@
-"""Ensembles from the card to the page: they are planned, reused, reported and refused like any other card."""
+"""Ensembles from the card to the page: they are planned, reused, reported and applied like any other card."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 import zoo
 from tests.support.forked import run_forked
-from tests.support.tiny import environment, write_npz, write_protocol
+from tests.support.tiny import SIDE, environment, write_npz, write_protocol
 from zoo.api.bench import BenchResults
 
 pytestmark = pytest.mark.slow
@@ -35,6 +36,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, card in cards.items():
         (folder / "cards" / f"{name}.yaml").write_text(yaml.safe_dump(card), encoding="utf-8")
     write_npz(folder / "tiny.npz")
+    write_npz(folder / "other.npz", test_seed=5)
+    Image.fromarray(np.full((SIDE, SIDE), 90, np.uint8)).save(folder / "one.png")
     write_protocol(folder / "smallest.yaml")
     return folder
 
@@ -83,11 +86,17 @@ def test_a_second_benchmark_reuses_the_ensembles_although_models_are_kept(result
         (["show", "chosen", "--store", "runs"], 0, "weight"),
         (["report", "--store", "runs"], 0, "wrote report.md"),
         (["verify", "runs", "--cards", "cards"], 0, ""),
-        (["predict", "mean", "tiny.npz", "--store", "runs"], 2, "averages stored scores of constant, pixels-logistic,"),
-        (["export", "mean", "--store", "runs", "--out", "out"], 2, "has no model; use one of these cards"),
+        (["show", "mean", "--store", "runs"], 0, "models of its members stored: `zoo predict "),
+        (
+            ["predict", "mean", "one.png", "--store", "runs"],
+            0,
+            "scores: the mean of the probabilities of constant (0.",
+        ),
+        (["evaluate", "mean", "--data", "other.npz", "--store", "runs"], 0, "AUC"),
+        (["export", "mean", "--store", "runs", "--out", "out"], 2, "or export a member"),
         (["curve", "mean", "--cards", "cards", "--data", "tiny.npz"], 2, "is not trained; give zoo curve one of"),
     ],
-    ids=lambda value: value[0] if isinstance(value, list) else "",
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else "",
 )
 def test_commands_know_ensembles(
     words: list[str], code: int, shown: str, results: BenchResults, place: Path, tmp_path: Path

@@ -32,7 +32,8 @@ def command(
     container: Annotated[bool, typer.Option("--container", help="Write a service with a Containerfile, too.")] = False,
 ) -> None:
     """Write a folder with the model as Keras and ONNX, threshold and calibration, what recognises images unlike the
-    training images and the drift of a batch, a model card and a short example."""
+    training images and the drift of a batch, a model card and a short example. Ensembles, and cards that average views
+    of an image, cannot be exported."""
     from zoo.api.export import export
 
     written = export(

@@ -35,7 +35,8 @@ def command(
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout, and nothing else.")] = False,
 ) -> None:
     """Predict the probability of the positive class and the decision per image, and mark images unlike the training
-    images. For three or more classes, predict the class and the probability of each class.
+    images. For three or more classes, predict the class and the probability of each class. An ensemble averages what
+    the models of its members give.
 
     An image that cannot be read, or has no finite probability, gets an error instead of a decision; the exit code is
     then 1.

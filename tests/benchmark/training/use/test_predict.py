@@ -16,7 +16,7 @@ from benchmark.training.fit import Fitted, TrainingDiverged
 from benchmark.training.model_graph import SUM_TOLERANCE
 from benchmark.training.network import run_batched
 from benchmark.training.use.model_file import load_model, save_model
-from benchmark.training.use.predict import ImageDescriber, ms_per_image, score
+from benchmark.training.use.predict import AppliedModel, AveragedViews, ImageDescriber, ms_per_image, score
 from benchmark.training.use.probe import score_in_both_modes
 from tests.support import tiny
 from tests.support.multiclass import frozen_builder, images, in_turn, trained
@@ -33,7 +33,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
 
 def test_a_model_read_from_its_file_gives_the_scores_of_the_bench(fitted: Fitted, tmp_path: Path) -> None:
     save_model(fitted.model, tmp_path / "model.keras")
-    describer = ImageDescriber(load_model(tmp_path / "model.keras"))
+    describer = ImageDescriber([AppliedModel(load_model(tmp_path / "model.keras"))])
     described = describer.describe(TEST.pixels)
     np.testing.assert_allclose(described.scores, score(fitted, TEST), atol=1e-6)
     np.testing.assert_allclose(described.scores.sum(axis=1), 1, atol=1e-12)
@@ -77,6 +77,13 @@ def test_test_time_augmentation_is_the_mean_of_the_scores_of_each_view(
     scores = score(augmented, TEST)
     np.testing.assert_allclose(scores, expected, atol=1e-6)
     assert score(augmented, TEST).tobytes() == scores.tobytes()
+    save_model(augmented.model, tmp_path / "model.keras")
+    assert card.recipe.augmentation is not None
+    applied = AppliedModel(load_model(tmp_path / "model.keras"), AveragedViews(card.recipe.augmentation, 2, 0))
+    described = ImageDescriber([applied]).describe(TEST.pixels, TEST.digests)
+    np.testing.assert_allclose(described.scores, scores, atol=1e-6)
+    unchanged = ImageDescriber([AppliedModel(applied.model)]).describe(TEST.pixels)
+    np.testing.assert_array_equal(described.features["features"], unchanged.features["features"])
 
 
 def test_scores_that_are_no_shares_are_a_diverged_training(fitted: Fitted) -> None:

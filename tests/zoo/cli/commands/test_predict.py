@@ -227,13 +227,13 @@ def test_table_and_csv_say_the_same(zoo: Zoo, world: World, tmp_path: Path) -> N
 def test_larger_images_in_other_formats_are_read_as_training_images_are(zoo: Zoo, world: World, tmp_path: Path) -> None:
     from benchmark.data.decoding.pixels import decode, resize
     from benchmark.training.use.model_file import load_model
-    from benchmark.training.use.predict import ImageDescriber
+    from benchmark.training.use.predict import AppliedModel, ImageDescriber
 
     large = np.asarray(world.test.pixels[0, ..., 0]).repeat(5, axis=0).repeat(4, axis=1)
     Pillow.fromarray(large).convert("RGB").save(tmp_path / "large.jpg", quality=90)
     Pillow.fromarray(large.astype(np.uint16) * 257).save(tmp_path / "deep.png")
     rows = predicted(zoo, world, tmp_path)
-    describer = ImageDescriber(load_model(world.store.model_file(world.run)))
+    describer = ImageDescriber([AppliedModel(load_model(world.store.model_file(world.run)))])
     for name, row in rows.items():
         pixels = resize(decode((tmp_path / name).read_bytes()), 32, 1)
         assert row["score"] == pytest.approx(describer.describe(pixels[None]).scores[0], abs=1e-5)
@@ -270,11 +270,11 @@ def test_a_picture_scores_the_same_in_every_depth_and_position(
 
 def test_a_file_is_read_by_the_scale_of_the_training_images(world: World, tmp_path: Path) -> None:
     from benchmark.training.use.model_file import load_model
-    from benchmark.training.use.predict import ImageDescriber
+    from benchmark.training.use.predict import AppliedModel, ImageDescriber
 
     dark = np.full((32, 32), 300, np.uint16)
     Pillow.fromarray(dark).save(tmp_path / "dark.png")
-    describer = ImageDescriber(load_model(world.store.model_file(world.run)), {"16-bit": (0.0, 4095.0)})
+    describer = ImageDescriber([AppliedModel(load_model(world.store.model_file(world.run)))], {"16-bit": (0.0, 4095.0)})
     (seen,) = describer.describe_files([tmp_path / "dark.png"])
     assert seen.descriptors is not None
     assert seen.descriptors.grey.tolist() == [[19] * 5]
