@@ -159,11 +159,11 @@ def _library() -> ModuleType:
 
 def _new_base(backbone: str, arguments: Mapping[str, Any], input_shape: tuple[int, int, int]) -> keras.Model:
     """Build a backbone for images of this shape. It drops nothing, since it always computes in inference mode."""
-    arguments = {key: value for key, value in arguments.items() if key not in _OF_HARNESS}
-    still = {key: 0.0 for key in given if re.search("drop(out|_path)", key)}
+    chosen = {key: value for key, value in arguments.items() if key not in _OF_HARNESS}
+    still = {key: 0.0 for key in chosen if re.search("drop(out|_path)", key)}
     make = getattr(_library(), f"{backbone}Backbone")
     try:
-        return make(**{**given, **still, "image_shape": input_shape})
+        return make(**{**chosen, **still, "image_shape": input_shape})
     except Exception as error:  # KerasHub and Keras raise many kinds
         problem = f"builder hub: {backbone} cannot be built for images of {input_shape[0]} x {input_shape[1]} px"
         raise ConfigError(f"{problem}: {first_line(error)}") from error
