@@ -33,7 +33,7 @@ $(VENV)/.offline: $(BIN)/python pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml
-	$(BIN)/python -m pip install -q -e ".[offline,remote,search,optuna,slurm,ray,jax,export,serve,labels,frames,tensorboard,mlflow,docs,dev]"
+	$(BIN)/python -m pip install -q -e ".[offline,hub,remote,search,optuna,slurm,ray,jax,export,serve,labels,frames,tensorboard,mlflow,docs,dev]"
 	@touch $@
 
 clean:

@@ -227,6 +227,8 @@ class _Flattening:
         self.modes.setdefault(id(layer), set()).add(mode)
         if isinstance(layer, keras.layers.Layer) and mode is not None:
             named = {**named, "training": mode}
+            if mode is False and not _takes_mode(layer):
+                del named["training"]  # `finish` sets the mode of the layer
         return self.copies[id(layer)][1](*args, **named)
 
     def _copy(self, layer: Any, inside: str) -> Any:
@@ -246,6 +248,12 @@ class _OutputMarker(keras.layers.Layer):  # type: ignore[misc]
 
     def compute_output_spec(self, inputs: list[Any]) -> list[Any]:
         return [keras.KerasTensor(each.shape, each.dtype) for each in inputs]
+
+
+def _takes_mode(layer: keras.layers.Layer) -> bool:
+    """Whether a symbolic call of `layer` may set `training`; a layer's own `compute_output_spec` may not accept it."""
+    parameters = inspect.signature(layer.compute_output_spec).parameters
+    return "training" in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
 
 
 def _from_config(layer: Any, name: str) -> Any:

@@ -3,16 +3,51 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, WrapValidator
+from pydantic.fields import FieldInfo
 
 
 class Strict(BaseModel):
     """Refuses unknown fields, later changes and numbers that are not finite."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class ChosenModel(WrapValidator):
+    """A validator of a union of models that checks a mapping as one of them.
+
+    Attributes:
+        choose: Returns the model for a mapping.
+    """
+
+    choose: Callable[[Mapping[str, Any]], type[BaseModel]] = field(kw_only=True)
+
+
+def models_of(info: FieldInfo, value: Any) -> list[type[BaseModel]]:
+    """Find the models that the value of a field may be.
+
+    Args:
+        info: The field.
+        value: Its value.
+
+    Returns:
+        Those in the type of the field; the one that a `ChosenModel` chooses for a mapping.
+    """
+    chosen = next(_choices(info.annotation, info.metadata), None)
+    if chosen is not None and isinstance(value, Mapping):
+        return [chosen.choose(value)]
+    return list(models_in(info.annotation))
+
+
+def _choices(annotation: Any, metadata: Iterable[Any]) -> Iterator[ChosenModel]:
+    yield from (each for each in metadata if isinstance(each, ChosenModel))
+    for argument in typing.get_args(annotation):
+        yield from _choices(argument, getattr(argument, "__metadata__", ()))
 
 
 def models_in(annotation: Any) -> Iterator[type[BaseModel]]:

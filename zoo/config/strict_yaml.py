@@ -7,7 +7,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from zoo.config.errors import ConfigError, first_line
 from zoo.config.plain_file import NotPlain, read_plain
 from zoo.config.renames import LAST_VERSION, with_current_keys
-from zoo.config.strict import models_in
+from zoo.config.strict import models_in, models_of
 
 LARGEST_FILE = 2**20
 """The largest size of a YAML file in bytes."""
@@ -240,7 +240,7 @@ def validate(model: type[Model], data: Any, where: str) -> Model:
         return model.model_validate_json(text, strict=True)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        lines = [_explain(detail, where, model) for detail in details[:_MOST_ERRORS]]
+        lines = [_explain(detail, where, model, data) for detail in details[:_MOST_ERRORS]]
         if len(details) > _MOST_ERRORS:
             lines.append(f"{where}: {len(details) - _MOST_ERRORS} more errors")
         raise ConfigError(*lines) from error
@@ -302,15 +302,15 @@ def unknown(kind: str, name: str, known: Iterable[str], others: Iterable[str] = 
     return ConfigError(f"Unknown {kind} '{name}'. {suggest(name, known, others)}")
 
 
-def _explain(detail: Any, where: str, model: type[BaseModel]) -> str:
+def _explain(detail: Any, where: str, model: type[BaseModel], data: Any) -> str:
     path = ".".join(" ".join(str(part).split())[:_LONGEST_NAME] for part in detail["loc"])
     joint = "." if path and ": " in where else ": "
     at = f"{where}{joint}{path}" if path else where
     if detail["type"] == "extra_forbidden":
         *place, wrong = detail["loc"]
-        names = {name for inner in _models_at(model, place) for name in _keys(inner)} or set(_field_names(model))
+        names = {name for inner in _models_at(model, place, data) for name in _keys(inner)} or set(_field_names(model))
         return f"{at}: unknown key. {suggest(str(wrong), names - {wrong})}"
-    message = _typing_error(detail, model) or detail["msg"].removeprefix("Value error, ")
+    message = _typing_error(detail, model, data) or detail["msg"].removeprefix("Value error, ")
     has_value = path and detail["type"] != "missing" and not isinstance(detail.get("input"), dict)
     value = f" (got {_echo(detail.get('input'))})" if has_value else ""
     return f"{at}: {message[0].lower()}{message[1:]}{value}"
@@ -321,7 +321,7 @@ def _echo(value: Any) -> str:
     return text if len(text) <= _LONGEST_ECHO else f"{text[:_LONGEST_ECHO]}..."
 
 
-def _typing_error(detail: Any, model: type[BaseModel]) -> str | None:
+def _typing_error(detail: Any, model: type[BaseModel], data: Any) -> str | None:
     """What is meant by a text that is not a number, or not a name, in words; None where that does not follow."""
     text = detail.get("input")
     if not isinstance(text, str) or len(text) > _LONGEST_NUMBER:
@@ -332,7 +332,7 @@ def _typing_error(detail: Any, model: type[BaseModel]) -> str | None:
         share = Decimal(text.rstrip("% ").replace(",", ".")) / 100
         return f"is in percent; write the share, {share:f}, which has {_places(share)} decimals"
     if detail["type"] == "string_pattern_mismatch":
-        return _name_error(detail, text, model)
+        return _name_error(detail, text, model, data)
     return None
 
 
@@ -346,27 +346,30 @@ def decimal_places(number: float) -> int:
     return _places(Decimal(repr(float(number))).normalize())
 
 
-def _name_error(detail: Any, text: str, model: type[BaseModel]) -> str | None:
+def _name_error(detail: Any, text: str, model: type[BaseModel], data: Any) -> str | None:
     pattern = detail["ctx"]["pattern"]
     name = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-")
     if not re.search(pattern, name) or not re.search(pattern, "a.b_c-0"):
         return None
     *place, field = detail["loc"]
-    others = {key for inner in _models_at(model, place) for key in _keys(inner)}
+    others = {key for inner in _models_at(model, place, data) for key in _keys(inner)}
     alias = f", and `alias: {json.dumps(text, ensure_ascii=False)}` beside it" if {"name", "alias"} <= others else ""
     return f"must be lower case letters, digits, '.', '_' and '-'; write '{name}'{alias if field == 'name' else ''}"
 
 
-def _models_at(model: type[BaseModel], place: Iterable[str | int]) -> list[type[BaseModel]]:
-    """The models that the mapping at `place`, a location in an error of pydantic, may be; none if it is unknown."""
-    models = [model]
+def _models_at(model: type[BaseModel], place: Iterable[str | int], data: Any) -> list[type[BaseModel]]:
+    """The models that the mapping at `place` in `data`, a location in an error of pydantic, may be; none if unknown."""
+    models, value = [model], data
     for part in place:
+        known = isinstance(value, Mapping) and part in value
+        known = known or (isinstance(value, list) and isinstance(part, int) and part < len(value))
+        value = value[part] if known else value
         inside = [
             inner
             for each in models
             for name, field in each.model_fields.items()
             if part == (field.alias or name)
-            for inner in models_in(field.annotation)
+            for inner in models_of(field, value)
         ]
         # Other parts are the index in a list, the key of a mapping, or the member of a union.
         models = inside or [each for each in models if part == each.__name__] or models

@@ -13,7 +13,6 @@ from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     ValidationInfo,
-    WrapValidator,
     model_serializer,
     model_validator,
 )
@@ -22,7 +21,7 @@ from benchmark.evidence.metrics.multiclass import find_multiclass
 from benchmark.evidence.metrics.printed import PRINTED, has_average, is_count, printed_aliases
 from benchmark.evidence.metrics.registry import find_metric
 from zoo.config.renames import Joined, formerly
-from zoo.config.strict import Strict
+from zoo.config.strict import ChosenModel, Strict
 from zoo.config.strict_yaml import decimal_places, suggest
 from zoo.models.metrics import ClassName, Measured, OverClasses, PrintedName, figure_problem
 from zoo.models.recipe import AverageRecipe, ProbeRecipe, Recipe, recipe_model
@@ -99,7 +98,7 @@ class MulticlassTestSizes(BaseModel):
         return self
 
 
-def by_keys(several: Callable[[Mapping[str, Any]], bool], two: type[BaseModel], many: type[BaseModel]) -> WrapValidator:
+def by_keys(several: Callable[[Mapping[str, Any]], bool], two: type[BaseModel], many: type[BaseModel]) -> ChosenModel:
     """Return a validator that chooses one of two models, such as that for two classes or for more, by a mapping's keys.
 
     A union of the models would report the errors of both.
@@ -116,7 +115,7 @@ def by_keys(several: Callable[[Mapping[str, Any]], bool], two: type[BaseModel], 
     return chosen_by(lambda mapping: many if several(mapping) else two, two, many)
 
 
-def chosen_by(choose: Callable[[Mapping[str, Any]], type[BaseModel]], *models: type[BaseModel]) -> WrapValidator:
+def chosen_by(choose: Callable[[Mapping[str, Any]], type[BaseModel]], *models: type[BaseModel]) -> ChosenModel:
     """Return a validator that chooses one of several models by the keys of a mapping, as `by_keys` does.
 
     Args:
@@ -135,7 +134,7 @@ def chosen_by(choose: Callable[[Mapping[str, Any]], type[BaseModel]], *models: t
             return model.model_validate_json(json.dumps(value), strict=True)
         return model.model_validate(value)
 
-    return WrapValidator(validate)
+    return ChosenModel(validate, choose=choose)
 
 
 def names_classes(sizes: Mapping[str, Any]) -> bool:
@@ -374,7 +373,8 @@ def with_ensemble(data: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError("ensemble: give a list of two or more cards, such as [small-cnn, vgg16-probe]")
     rest = {key: value for key, value in data.items() if key != "ensemble"}
     recipe = data.get("recipe")
-    average = {"average": "probabilities", **recipe} if isinstance(recipe, dict) else {"average": "probabilities"}
+    average = {"average": "probabilities", **recipe} if isinstance(recipe, dict) else recipe
+    average = {"average": "probabilities"} if recipe is None else average  # what is no mapping is refused by the schema
     return {**rest, "model": {"builder": "ensemble", "members": data["ensemble"]}, "recipe": average}
 
 

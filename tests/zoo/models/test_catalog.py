@@ -122,7 +122,10 @@ def test_a_probe_that_extends_a_trained_card_keeps_only_what_a_probe_has(tmp_pat
         ),
         ("{probe: logistic, epochs: 3, optimizer: {learning_rate: 1}}", "has no optimizer, epochs; drop them"),
         ("{probe: logistc}", "recipe.probe: input should be 'logistic'"),
-        ("{probe: logistic, optimiser: 1}", "recipe.optimiser: unknown key"),
+        (
+            "{probe: logistic, choos: 1}",
+            "recipe.choos: unknown key. Known: augmentation, class_weights, prepr",
+        ),
     ],
 )
 def test_a_probe_with_what_belongs_to_epochs_is_refused(recipe: str, says: str, tmp_path: Path) -> None:

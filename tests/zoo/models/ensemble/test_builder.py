@@ -74,7 +74,9 @@ def yaml_card() -> dict[str, Any]:
         ({"ensemble": ["constant"]}, "ensemble: give a list of two or more cards, such as [small-cnn, vgg16-probe]"),
         ({"ensemble": ["constant", "mean"]}, "ensemble: mean is this card itself; name other cards"),
         ({"recipe": {"average": "ranks"}}, "recipe.average: input should be 'probabilities' or 'logits'"),
-        ({"recipe": {"epochs": 3}}, "recipe.epochs: unknown key."),
+        ({"recipe": {"epochs": 3}}, "recipe.epochs: unknown key. Known: average, choose."),
+        ({"recipe": {"choos": 3}}, "recipe.choos: unknown key. Did you mean choose?"),
+        ({"recipe": [3]}, "recipe: input should be an object"),
         ({"recipe": {"choose": 0}}, "recipe.choose: input should be greater than or equal to 1"),
     ],
 )
