@@ -17,6 +17,9 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 VARIABLE = "KERAS_BACKEND"
 
+NATIVE_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+"""The variable that decides which native messages TensorFlow writes."""
+
 _SAME_STRUCTURE = "The structure of `inputs`"
 """With JAX, Keras warns of one input where a model has a list of one."""
 
@@ -42,7 +45,7 @@ def load_keras() -> None:
         ConfigError: The environment names a backend that cannot be used.
     """
     check_backend()
-    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3" or "keras" in sys.modules:
+    if os.environ.setdefault(NATIVE_LOG_LEVEL, "3") != "3" or "keras" in sys.modules:
         return
     warnings.filterwarnings("ignore", _SAME_STRUCTURE, UserWarning)
     stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)

@@ -1,17 +1,18 @@
 """Compare this project with what a user would write instead: ratios of wall time and peak memory.
 
-    python tests/perf/compare.py {w1,w2,w3,w4} [--small] [--data SOURCE] [--views fresh|N[,...]] [--precision P]
-        [--training P[,...]]
+    python tests/perf/compare.py {w1,w2,w3,w4,w5} [--small] [--data SOURCE] [--views fresh|N[,...]]
+        [--precision P[,...]] [--training P[,...]]
 
 w1: a search (stock KerasTuner RandomSearch versus `zoo search`, the same trials; needs the extra `perf`),
-w2: attempt-6b for 20 epochs, w3: three seeds of attempt-7, w4: attempt-1.
+w2: attempt-6b for 20 epochs, w3: three seeds of attempt-7, w4: attempt-1,
+w5: all cards of the report, against one script per card.
 
 Both sides use the same images, splits and epochs, in processes that start cold. This project starts with an empty
 cache, so its time includes the trial of the machine. The plain side gets decoded images. The plain side computes in
 float32, this project in `--precision` (frozen layers) and `--training` (training steps), float32 by default. With
-several `--views` or `--training` each is compared with the one plain run. Wall times depend on other load; processor
-times, of all processes of a side, much less. The last line is the mean time per stage of a run. `else` is everything
-outside of the stages: the trial, drawing the split, decoding, the report.
+several `--views`, `--precision` or `--training` each is compared with the one plain run. Wall times depend on other
+load; processor times, of all processes of a side, much less. The last line is the mean time per stage of a run. `else`
+is everything outside of the stages: the trial, drawing the split, decoding, the report.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ from benchmark.data.splits import make_split
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
+from zoo.models.catalog import REPORT_COLLECTION, load_catalog
 
 ROOT = Path(__file__).resolve().parents[2]
-PLAIN = {"w1": "search", "w2": "frozen", "w3": "finetuned", "w4": "scratch"}
+PLAIN = {"w1": "search", "w2": "frozen", "w3": "finetuned", "w4": "scratch", "w5": "card"}
 
 
 def main() -> None:
@@ -48,28 +50,30 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="half the images, half the epochs, half the trials")
     parser.add_argument("--data", default="phantom")
     parser.add_argument("--views", default="fresh")
-    parser.add_argument("--precision", choices=("float32", "bfloat16", "auto"), default="float32")
+    parser.add_argument("--precision", default="float32", help="float32, bfloat16, auto or several, with commas")
     parser.add_argument("--training", default="float32", help="float32, bfloat16 or both, with a comma")
     parsed = parser.parse_args()
     options = sizes(parsed.workload, parsed.small)
     ours = {}
     with tempfile.TemporaryDirectory(prefix="zoo-perf-") as folder:
-        for views, training in itertools.product(parsed.views.split(","), parsed.training.split(",")):
-            place = Path(folder) / f"views-{views}-{training}"
+        variants = (parsed.views.split(","), parsed.precision.split(","), parsed.training.split(","))
+        for views, precision, training in itertools.product(*variants):
+            place = Path(folder) / f"views-{views}-{precision}-{training}"
             place.mkdir()
-            rules = protocol(parsed.small, views, options.get("cap"), parsed.precision)
+            rules = protocol(parsed.small, views, options.get("cap"), precision)
             rules |= {"training_precision": training}
             (place / "perf.yaml").write_text(json.dumps(rules), encoding="utf-8")  # JSON is YAML
             used = timed(command(parsed.workload, parsed.data, options, place), place)
-            ours[views, training] = used, runs_of(place, parsed.workload)
+            ours[views, precision, training] = used, runs_of(place, parsed.workload)
         arrays = write_arrays(parsed.data, protocol(parsed.small, "fresh", None), Path(folder))
         plain = [sys.executable, str(ROOT / "tests/perf/plain.py"), PLAIN[parsed.workload], str(arrays)]
-        theirs = timed([*plain, json.dumps(options)], Path(folder))
-    for (views, training), (used, runs) in ours.items():
+        scripts = plain_cards(options["cap"]) if parsed.workload == "w5" else [options]
+        theirs = added([timed([*plain, json.dumps(each)], Path(folder)) for each in scripts])
+    for (views, precision, training), (used, runs) in ours.items():
         workload = f"{parsed.workload}{' --small' if parsed.small else ''}"
-        print(f"{workload} on {parsed.data}, views {views}, {parsed.precision}, training in {training}:")
+        print(f"{workload} on {parsed.data}, views {views}, {precision}, training in {training}:")
         measured = [run for run in runs if run.spec.stage == "search" or parsed.workload != "w1"]
-        print_ratio(measured, used, json.loads(theirs["out"].splitlines()[-1]), theirs)
+        print_ratio(measured, used, [auc for out in theirs["out"] for auc in json.loads(out.splitlines()[-1])], theirs)
         print_stages(runs, used["seconds"])
 
 
@@ -81,6 +85,7 @@ def sizes(workload: str, small: bool) -> dict[str, Any]:
         "w2": {"epochs": 20 // half},
         "w3": {"epochs": 8 // half, "finetune_epochs": 4 if small else 6, "seeds": 3, "cap": 4 if small else None},
         "w4": {"epochs": 12 // half, "cap": 12 // half},
+        "w5": {"cap": 12 // half},
     }[workload]
 
 
@@ -122,7 +127,18 @@ def command(workload: str, source: str, options: dict[str, Any], place: Path) ->
         return [*zoo, "bench", "longer", "--cards", "cards", *shared]
     if workload == "w3":
         return [*zoo, "bench", "attempt-7", "--seeds", str(options["seeds"]), *shared]
+    if workload == "w5":
+        return [*zoo, "bench", "--all", "--collection", REPORT_COLLECTION, *shared]
     return [*zoo, "bench", "attempt-1", *shared]
+
+
+def plain_cards(cap: int) -> list[dict[str, Any]]:
+    """The model and the recipe of each card of the report, with no phase longer than `cap` epochs."""
+    cards = [card.model_dump(mode="json") for card in load_catalog().of(REPORT_COLLECTION).values()]
+    for card in cards:
+        for phase in (card["recipe"], card["recipe"]["finetune"] or {}):
+            phase |= {"epochs": min(phase.get("epochs", 0), cap)}
+    return [{"model": card["model"], "recipe": card["recipe"]} for card in cards]
 
 
 SPACE = {
@@ -162,6 +178,12 @@ def timed(arguments: list[str], place: Path) -> dict[str, Any]:
         "peak": usage.ru_maxrss / 1024,
         "out": (place / "stdout").read_text(),
     }
+
+
+def added(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """The sums of seconds, the largest peak and all outputs of commands that ran one after the other."""
+    sums = {name: sum(part[name] for part in parts) for name in ("seconds", "processor")}
+    return {**sums, "peak": max(part["peak"] for part in parts), "out": [part["out"] for part in parts]}
 
 
 def processor_seconds(session: int) -> dict[int, float]:

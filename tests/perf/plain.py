@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
+from keras.applications.vgg16 import preprocess_input
 from keras.src.legacy.preprocessing.image import ImageDataGenerator
 from sklearn.metrics import roc_auc_score
 
@@ -37,9 +39,13 @@ class Data:
             self.x, self.y = np.repeat(arrays["x"], 3, axis=-1), arrays["y"].astype(np.float32)
             self.val_x = np.repeat(arrays["val_x"], 3, axis=-1).astype(np.float32) / 255
             self.val_y = arrays["val_y"].astype(np.float32)
+        self.scale: float | None = 1 / 255
+        self.preprocess: Callable[[np.ndarray], np.ndarray] | None = None
+        self.augmentation = REPORT
 
     def flow(self, batch: int) -> Any:
-        return ImageDataGenerator(rescale=1 / 255, **REPORT).flow(self.x, self.y, batch_size=batch, seed=0)
+        generator = ImageDataGenerator(rescale=self.scale, preprocessing_function=self.preprocess, **self.augmentation)
+        return generator.flow(self.x, self.y, batch_size=batch, seed=0)
 
     def auc(self, model: keras.Model) -> float:
         return float(roc_auc_score(self.val_y, model.predict(self.val_x, verbose=0)[:, 0]))
@@ -56,17 +62,18 @@ def vgg16(size: int, metrics: bool = False) -> tuple[keras.Model, keras.Model]:
     return base, model
 
 
-def compiled(model: keras.Model, rate: float) -> keras.Model:
+def compiled(model: keras.Model, rate: float, loss: Any = "binary_crossentropy") -> keras.Model:
     model.compile(
         optimizer=keras.optimizers.Adam(rate),
-        loss="binary_crossentropy",
+        loss=loss,
         metrics=["accuracy", keras.metrics.Recall(name="recall"), keras.metrics.AUC(name="auc", num_thresholds=1000)],
     )
     return model
 
 
-def fit(model: keras.Model, data: Data, epochs: int, batch: int = 32) -> Any:
-    return model.fit(data.flow(batch), epochs=epochs, validation_data=(data.val_x, data.val_y), verbose=0)
+def fit(model: keras.Model, data: Data, epochs: int, batch: int = 32, callbacks: Sequence[Any] = ()) -> Any:
+    validation = (data.val_x, data.val_y)
+    return model.fit(data.flow(batch), epochs=epochs, validation_data=validation, callbacks=[*callbacks], verbose=0)
 
 
 def unfreeze(base: keras.Model, layers: int) -> None:
@@ -125,19 +132,61 @@ def finetuned(data: Data, options: dict[str, Any]) -> list[float]:
 
 
 def scratch(data: Data, options: dict[str, Any]) -> list[float]:
-    size = data.x.shape[1]
-    layers: list[Any] = [keras.Input((size, size, 3))]
-    for count in (32, 64, 128):
-        layers += [keras.layers.Conv2D(count, 3, activation="relu"), keras.layers.MaxPooling2D()]
-    penalty = keras.regularizers.L2(0.001)
-    layers += [keras.layers.Flatten(), keras.layers.Dense(128, activation="relu", kernel_regularizer=penalty)]
-    layers += [keras.layers.Dropout(0.5), keras.layers.Dense(1, activation="sigmoid")]
-    model = compiled(keras.Sequential(layers), 1e-4)
+    model = compiled(scratch_network(data.x.shape[1]), 1e-4)
     fit(model, data, options["epochs"])
+    return [data.auc(model)]
+
+
+def scratch_network(
+    size: int,
+    *,
+    filters: Sequence[int] = (32, 64, 128),
+    pooling: str = "max",
+    dropout: float = 0.5,
+    l2: float = 0.001,
+    batch_norm_momentum: float | None = None,
+    dense_units: int = 128,
+) -> keras.Model:
+    stack: list[Any] = [keras.Input((size, size, 3))]
+    for count in filters:
+        stack.append(keras.layers.Conv2D(count, 3, activation="relu"))
+        if batch_norm_momentum is not None:
+            stack.append(keras.layers.BatchNormalization(momentum=batch_norm_momentum))
+        stack.append(keras.layers.MaxPooling2D() if pooling == "max" else keras.layers.AveragePooling2D())
+    penalty = keras.regularizers.L2(l2)
+    stack += [keras.layers.Flatten(), keras.layers.Dense(dense_units, activation="relu", kernel_regularizer=penalty)]
+    stack += [keras.layers.Dropout(dropout), keras.layers.Dense(1, activation="sigmoid")]
+    return keras.Sequential(stack)
+
+
+def card(data: Data, options: dict[str, Any]) -> list[float]:
+    """One of the fourteen scripts: `options` has the model and the recipe of a card, as in its YAML file."""
+    model_options, recipe = dict(options["model"]), options["recipe"]
+    batch, size = recipe["batch_size"], data.x.shape[1]
+    stop = recipe.get("early_stopping")
+    callbacks = [keras.callbacks.EarlyStopping(**stop)] if stop else []
+    if recipe["preprocessing"] == "caffe":
+        data.scale, data.preprocess = None, preprocess_input
+        data.val_x = preprocess_input(data.val_x * 255)
+    if recipe["augmentation"] is None:
+        data.augmentation = {}
+    if model_options.pop("builder") == "vgg16":
+        base, model = vgg16(size)
+    else:
+        base, model = None, scratch_network(size, **model_options)
+    loss: Any = keras.losses.BinaryCrossentropy()
+    if recipe["loss"]["name"] == "binary_focal_crossentropy":
+        alpha, gamma = recipe["loss"]["alpha"], recipe["loss"]["gamma"]
+        loss = keras.losses.BinaryFocalCrossentropy(apply_class_balancing=True, alpha=alpha, gamma=gamma)
+    compiled(model, recipe["optimizer"]["learning_rate"], loss)
+    fit(model, data, recipe["epochs"], batch, callbacks)
+    if tune := recipe.get("finetune"):
+        unfreeze(base, model_options["unfreeze_layers"])
+        fit(compiled(model, tune["learning_rate"], loss), data, tune["epochs"], batch, callbacks)
     return [data.auc(model)]
 
 
 if __name__ == "__main__":
     keras.utils.set_random_seed(0)
-    workloads = {"search": search, "frozen": frozen, "finetuned": finetuned, "scratch": scratch}
+    workloads = {"search": search, "frozen": frozen, "finetuned": finetuned, "scratch": scratch, "card": card}
     print(json.dumps(workloads[sys.argv[1]](Data(sys.argv[2]), json.loads(sys.argv[3]))))

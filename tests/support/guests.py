@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.support import tiny
 from tests.support.forked import run_forked
 from tests.support.tiny import ROOT
 
@@ -58,8 +59,7 @@ def write_cards(folder: Path, *builders: str) -> Path:
 
 def environment(packages: Path, cache: Path) -> dict[str, str]:
     """The variables of a process that sees this checkout and `packages`, with a cache of its own."""
-    paths = os.pathsep.join([str(packages), str(ROOT)])
-    return {**os.environ, "PYTHONPATH": paths, "ZOO_CACHE_DIR": str(cache), "ZOO_OFFLINE": "1", "COLUMNS": "400"}
+    return tiny.environment(cache) | {"PYTHONPATH": os.pathsep.join([str(packages), str(ROOT)])}
 
 
 def zoo(packages: Path, cache: Path, *arguments: str, cwd: Path, **more: Any) -> subprocess.CompletedProcess[str]:

@@ -16,6 +16,7 @@ from benchmark.evidence.metrics.registry import Figure
 from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import Costs, DatasetFacts, Run, RunSpec, SplitFacts, now
+from benchmark.training.quiet import NATIVE_LOG_LEVEL
 from zoo.models.card import ModelCard
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -131,9 +132,12 @@ def write_protocol(path: Path, **more: Any) -> Path:
 
 
 def environment(cache: Path) -> dict[str, str]:
-    """What a process of the command needs: this checkout, a cache of its own, no network, a wide terminal."""
+    """What a process of the command needs: this checkout, a cache of its own, no network, a wide terminal.
+
+    A level of native messages that another library has set in this process is left out.
+    """
     own = {"ZOO_CACHE_DIR": str(cache), "ZOO_OFFLINE": "1", "PYTHONPATH": str(ROOT), "COLUMNS": "400"}
-    return {**os.environ, **own}
+    return {name: value for name, value in os.environ.items() if name != NATIVE_LOG_LEVEL} | own
 
 
 def start_zoo(*arguments: str, cwd: Path, cache: Path, **more: Any) -> subprocess.Popen[str]:

@@ -27,6 +27,9 @@ from zoo.models.card import ModelCard
 from zoo.models.recipe import Recipe
 
 _GIB = 1024**3
+SMALLER_IMAGES = "use a protocol with a smaller image_size"
+"""The advice where no batch size would help."""
+
 _EACH_S = 180.0
 _ALL_S = 600.0
 _BATCHES = 2
@@ -50,7 +53,7 @@ class FittingBatchSize:
     def advice(self, batch_size: int) -> str:
         """Say what would fit, where `batch_size` does not."""
         if self.fits is None:
-            return f"not even batch_size {self.tried[-1]} fits; use a protocol with a smaller image_size"
+            return f"not even batch_size {self.tried[-1]} fits; {SMALLER_IMAGES}"
         return (
             f"batch_size {self.fits} would fit (about {self.peak / _GIB:.1f} GiB in a trial of {_BATCHES} batches); "
             f"the card has {batch_size}"

@@ -105,7 +105,7 @@ class Excess:
     """Why a run is ended because of memory.
 
     Attributes:
-        reason: The reason in one line, with the remedy.
+        reason: The reason in one line, with the remedy unless only a smaller run helps.
         may_fit: Whether the run may finish if it is tried again when nothing else runs.
         limit: The memory in bytes that the run could have had; None if it was ended for another reason.
     """
@@ -148,7 +148,7 @@ def exceeding_memory(pids: Mapping[str, int], limits: Limits) -> dict[str, Exces
     elif len(sizes) > 1:
         remedy = "use fewer --jobs"
     else:
-        remedy = "this run needs more memory than the machine has; use a protocol with a smaller image_size"
+        remedy = "this run alone needs more"
     size = f"ended at {sizes[largest] / _GIB:.1f} GiB of memory: {left / _GIB:.1f} of {total / _GIB:.1f} GiB were left"
     return {largest: Excess(f"{size} ({remedy})", sizes[largest] <= _MOST * total, total)}
 

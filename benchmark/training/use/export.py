@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import io
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from benchmark.training.model_graph import wrong_sums
 from benchmark.training.network import run_batched
+from benchmark.training.quiet import NATIVE_LOG_LEVEL
 from benchmark.training.use.model_file import custom_classes, with_features
 from zoo.config.errors import ConfigError, first_line
 
@@ -211,7 +213,11 @@ def _rename(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Within the context, suppress stdout, warnings and log messages below errors of the converter."""
+    """Within the context, suppress stdout, warnings and log messages below errors of the converter.
+
+    The converter sets TensorFlow's level of native messages for this process and all that it starts. It is restored.
+    """
+    native = os.environ.get(NATIVE_LOG_LEVEL)
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -220,3 +226,7 @@ def _quietly() -> Iterator[None]:
             yield
     finally:
         logging.disable(level)
+        if native is None:
+            os.environ.pop(NATIVE_LOG_LEVEL, None)
+        else:
+            os.environ[NATIVE_LOG_LEVEL] = native

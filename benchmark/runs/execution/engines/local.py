@@ -18,7 +18,7 @@ from typing import Any
 from benchmark.data.decoding.prepared import prepare
 from benchmark.data.splits import Split
 from benchmark.runs.drawn_split import draw_whole_split, split_key, with_subset
-from benchmark.runs.execution.batch_size_trial import batch_size_of, fitting_batch_size
+from benchmark.runs.execution.batch_size_trial import SMALLER_IMAGES, batch_size_of, fitting_batch_size
 from benchmark.runs.execution.engines.engine import Ended, Work
 from benchmark.runs.execution.events import ComputedElsewhere, Preparing, Progressed, Started, Waiting
 from benchmark.runs.execution.failure import save_failed
@@ -241,15 +241,15 @@ class LocalEngine:
             worker.claim.close()
 
     def _advised(self, worker: _Worker, run: Run) -> Ended:
-        """Add the batch size that would fit to the error of a run that was ended because of its memory."""
+        """Add what would fit to the error of a run that was ended because of its memory."""
         free, _ = memory_left()
         most = self._limits.memory_gib
         limit = (1 - _MARGIN) * (free if most is None else min(free, most * _GIB))
         result = fitting_batch_size(worker.job, self._threads, self._context, limit)
         size = batch_size_of(worker.spec.card)
-        if result is not None and size is not None:
-            run = run.model_copy(update={"error": f"{run.error}; {result.advice(size)}"})
-            save_failed(self._store, run, worker.scores.scores, worker.scores.history)
+        advice = SMALLER_IMAGES if result is None or size is None else result.advice(size)
+        run = run.model_copy(update={"error": f"{run.error}; {advice}"})
+        save_failed(self._store, run, worker.scores.scores, worker.scores.history)
         return Ended(worker.spec, run, may_fit=worker.may_fit)
 
     def _handle(self, worker: _Worker, message: Message) -> None:

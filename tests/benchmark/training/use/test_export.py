@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import keras
@@ -12,6 +13,7 @@ import pytest
 from keras import layers
 
 from benchmark.training.network import join, preprocessing_model, run_batched, set_precision
+from benchmark.training.quiet import NATIVE_LOG_LEVEL
 from benchmark.training.use.export import INPUT, OUTPUT, check_installed, in_float32, write_onnx
 from benchmark.training.use.model_file import load_model, with_features
 from zoo.config.errors import ConfigError
@@ -31,6 +33,18 @@ def network(channels: int = 1) -> keras.Model:
     keras.utils.set_random_seed(0)
     inner = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x), name="inner")
     return join(preprocessing_model((16, 16, channels), "caffe"), inner, "whole")
+
+
+@pytest.mark.parametrize("level", [None, "3"])
+def test_exporting_leaves_the_messages_of_later_processes_alone(
+    level: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if level is None:
+        monkeypatch.delenv(NATIVE_LOG_LEVEL, raising=False)
+    else:
+        monkeypatch.setenv(NATIVE_LOG_LEVEL, level)
+    write_onnx(network(), tmp_path / "model.onnx")
+    assert os.environ.get(NATIVE_LOG_LEVEL) == level
 
 
 def pixels(channels: int = 1) -> np.ndarray:
