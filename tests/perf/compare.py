@@ -1,7 +1,7 @@
 """Compare this project with what a user would write instead: ratios of wall time and peak memory.
 
     python tests/perf/compare.py {w1,w2,w3,w4,w5} [--small] [--data SOURCE] [--views fresh|N[,...]]
-        [--precision P[,...]] [--training P[,...]]
+        [--precision P[,...]] [--training P[,...]] [--jobs N[,...]]
 
 w1: a search (stock KerasTuner RandomSearch versus `zoo search`, the same trials; needs the extra `perf`),
 w2: attempt-6b for 20 epochs, w3: three seeds of attempt-7, w4: attempt-1,
@@ -10,9 +10,9 @@ w5: all cards of the report, against one script per card.
 Both sides use the same images, splits and epochs, in processes that start cold. This project starts with an empty
 cache, so its time includes the trial of the machine. The plain side gets decoded images. The plain side computes in
 float32, this project in `--precision` (frozen layers) and `--training` (training steps), float32 by default. With
-several `--views`, `--precision` or `--training` each is compared with the one plain run. Wall times depend on other
-load; processor times, of all processes of a side, much less. The last line is the mean time per stage of a run. `else`
-is everything outside of the stages: the trial, drawing the split, decoding, the report.
+several `--views`, `--precision`, `--training` or `--jobs` each is compared with the one plain run. Wall times depend
+on other load; processor times, of all processes of a side, much less. The last line is the mean time per stage of a
+run. `else` is everything outside of the stages: the trial, drawing the split, decoding, the report.
 """
 
 from __future__ import annotations
@@ -52,26 +52,28 @@ def main() -> None:
     parser.add_argument("--views", default="fresh")
     parser.add_argument("--precision", default="float32", help="float32, bfloat16, auto or several, with commas")
     parser.add_argument("--training", default="float32", help="float32, bfloat16 or both, with a comma")
+    parser.add_argument("--jobs", default="1", help="runs at a time, or several numbers, with commas")
     parsed = parser.parse_args()
     options = sizes(parsed.workload, parsed.small)
     ours = {}
     with tempfile.TemporaryDirectory(prefix="zoo-perf-") as folder:
-        variants = (parsed.views.split(","), parsed.precision.split(","), parsed.training.split(","))
-        for views, precision, training in itertools.product(*variants):
-            place = Path(folder) / f"views-{views}-{precision}-{training}"
+        asked = (parsed.views, parsed.precision, parsed.training, parsed.jobs)
+        for variant in itertools.product(*(names.split(",") for names in asked)):
+            views, precision, training, jobs = variant
+            place = Path(folder) / "-".join(variant)
             place.mkdir()
             rules = protocol(parsed.small, views, options.get("cap"), precision)
             rules |= {"training_precision": training}
             (place / "perf.yaml").write_text(json.dumps(rules), encoding="utf-8")  # JSON is YAML
-            used = timed(command(parsed.workload, parsed.data, options, place), place)
-            ours[views, precision, training] = used, runs_of(place, parsed.workload)
+            used = timed([*command(parsed.workload, parsed.data, options, place), "--jobs", jobs], place)
+            ours[variant] = used, runs_of(place, parsed.workload)
         arrays = write_arrays(parsed.data, protocol(parsed.small, "fresh", None), Path(folder))
         plain = [sys.executable, str(ROOT / "tests/perf/plain.py"), PLAIN[parsed.workload], str(arrays)]
         scripts = plain_cards(options["cap"]) if parsed.workload == "w5" else [options]
         theirs = added([timed([*plain, json.dumps(each)], Path(folder)) for each in scripts])
-    for (views, precision, training), (used, runs) in ours.items():
+    for (views, precision, training, jobs), (used, runs) in ours.items():
         workload = f"{parsed.workload}{' --small' if parsed.small else ''}"
-        print(f"{workload} on {parsed.data}, views {views}, {precision}, training in {training}:")
+        print(f"{workload} on {parsed.data}, views {views}, {precision}, training in {training}, {jobs} at a time:")
         measured = [run for run in runs if run.spec.stage == "search" or parsed.workload != "w1"]
         print_ratio(measured, used, [auc for out in theirs["out"] for auc in json.loads(out.splitlines()[-1])], theirs)
         print_stages(runs, used["seconds"])
