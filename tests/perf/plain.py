@@ -152,7 +152,7 @@ def scratch_network(
         stack.append(keras.layers.Conv2D(count, 3, activation="relu"))
         if batch_norm_momentum is not None:
             stack.append(keras.layers.BatchNormalization(momentum=batch_norm_momentum))
-        stack.append(keras.layers.MaxPooling2D() if pooling == "max" else keras.layers.AveragePooling2D())
+        stack.append(keras.layers.MaxPooling2D(2) if pooling == "max" else keras.layers.AveragePooling2D(2))
     penalty = keras.regularizers.L2(l2)
     stack += [keras.layers.Flatten(), keras.layers.Dense(dense_units, activation="relu", kernel_regularizer=penalty)]
     stack += [keras.layers.Dropout(dropout), keras.layers.Dense(1, activation="sigmoid")]

@@ -114,4 +114,6 @@ def test_a_run_that_reaches_the_limit_of_a_control_group_says_what_would_fit(tmp
         assert run.status == "failed"
         # The command ends a run itself where it sees in time that memory is scarce; else the kernel does.
         by_either = r"(memory limit of 2\.4 GiB|of 2\.4 GiB were left \(this run alone needs more\) during .*); "
-        assert re.search(f"{by_either}(batch_size \\d+ would fit|not even batch_size 1 fits)", run.error or ""), run.error
+        assert re.search(f"{by_either}(batch_size \\d+ would fit|not even batch_size 1 fits)", run.error or ""), (
+            run.error
+        )
