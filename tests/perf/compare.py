@@ -70,7 +70,7 @@ def main() -> None:
         arrays = write_arrays(parsed.data, protocol(parsed.small, "fresh", None), Path(folder))
         plain = [sys.executable, str(ROOT / "tests/perf/plain.py"), PLAIN[parsed.workload], str(arrays)]
         scripts = plain_cards(options["cap"]) if parsed.workload == "w5" else [options]
-        theirs = added([timed([*plain, json.dumps(each)], Path(folder)) for each in scripts])
+        theirs = in_total([timed([*plain, json.dumps(each)], Path(folder)) for each in scripts])
     for (views, precision, training, jobs), (used, runs) in ours.items():
         workload = f"{parsed.workload}{' --small' if parsed.small else ''}"
         print(f"{workload} on {parsed.data}, views {views}, {precision}, training in {training}, {jobs} at a time:")
@@ -138,8 +138,8 @@ def plain_cards(cap: int) -> list[dict[str, Any]]:
     """The model and the recipe of each card of the report, with no phase longer than `cap` epochs."""
     cards = [card.model_dump(mode="json") for card in load_catalog().of(REPORT_COLLECTION).values()]
     for card in cards:
-        for phase in (card["recipe"], card["recipe"]["finetune"] or {}):
-            phase |= {"epochs": min(phase.get("epochs", 0), cap)}
+        for phase in filter(None, (card["recipe"], card["recipe"]["finetune"])):
+            phase["epochs"] = min(phase["epochs"], cap)
     return [{"model": card["model"], "recipe": card["recipe"]} for card in cards]
 
 
@@ -182,7 +182,7 @@ def timed(arguments: list[str], place: Path) -> dict[str, Any]:
     }
 
 
-def added(parts: list[dict[str, Any]]) -> dict[str, Any]:
+def in_total(parts: list[dict[str, Any]]) -> dict[str, Any]:
     """The sums of seconds, the largest peak and all outputs of commands that ran one after the other."""
     sums = {name: sum(part[name] for part in parts) for name in ("seconds", "processor")}
     return {**sums, "peak": max(part["peak"] for part in parts), "out": [part["out"] for part in parts]}
