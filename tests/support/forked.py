@@ -25,7 +25,12 @@ ROOT = Path(__file__).resolve().parents[2]
 PRELOADED = ("zoo.cli", "zoo.api", "benchmark.data", "benchmark.evidence", "benchmark.runs", "reports")
 """Packages whose modules are imported before the first fork. None may load a network library: its threads would be
 lost in a fork."""
-LEFT_OUT = ("benchmark.runs.deployment.service", "benchmark.runs.execution.preload", "benchmark.runs.execution.worker")
+LEFT_OUT = (
+    "benchmark.runs.deployment.service",
+    "benchmark.runs.execution.job_training",
+    "benchmark.runs.execution.preload",
+    "benchmark.runs.execution.worker",
+)
 TRAINING = (["bench"], ["search"])
 NETWORK_LIBRARIES = ("keras", "tensorflow", "torch", "jax")
 
