@@ -25,7 +25,7 @@ CollectionOption = Annotated[
     typer.Option(
         "--collection",
         metavar="NAME",
-        help="The cards of one collection: pneumonia-report, starter, or a folder of cards of your own.",
+        help="The cards of one collection: pneumonia-report, starter, best-effort, or a folder of cards of your own.",
         autocompletion=completion.collection_names,
     ),
 ]

@@ -269,7 +269,7 @@ def test_cards_are_listed_by_collection(zoo: Zoo) -> None:
     lines = [line.split()[0] for line in zoo("cards").out.splitlines() if line.strip()]
     catalog = load_catalog()
     expected = ["card"]
-    for name in ("pneumonia-report", "starter"):
+    for name in ("best-effort", "pneumonia-report", "starter"):
         expected += [name, *catalog.of(name)]
     assert lines == expected
     only = [line.split()[0] for line in zoo("cards", "--collection", "starter").out.splitlines() if line.strip()]
@@ -299,6 +299,14 @@ def test_a_collection_is_planned_whole(zoo: Zoo, arguments: tuple[str, ...], car
     catalog = load_catalog()
     assert listed & set(catalog.cards) == set(catalog.of(cards))
     assert "--collection" not in answer.err
+
+
+def test_a_collection_with_an_ensemble_is_planned_with_its_members(zoo: Zoo, tmp_path: Path) -> None:
+    answer = zoo("bench", "--collection", "best-effort", "--dry-run", "--store", tmp_path / "runs")
+    assert answer.code == 0
+    catalog = load_catalog()
+    listed = {line.split()[0] for line in answer.out.splitlines() if line.strip()} & set(catalog.cards)
+    assert listed == {*catalog.of("best-effort"), *catalog.cards["best-effort"].model.params["members"]}
 
 
 def test_all_means_starter_on_other_images_and_says_so(zoo: Zoo, tmp_path: Path) -> None:

@@ -199,6 +199,20 @@ def test_every_fine_tuned_starter_card_names_the_probe_of_its_network() -> None:
     assert tuned == set(of_tuned)
 
 
+def test_the_best_effort_is_an_ensemble_of_probes_and_of_the_cards_that_fine_tune_their_networks() -> None:
+    cards = CATALOG.of("best-effort")
+    members = {name: CATALOG.cards[name] for name in cards["best-effort"].model.params["members"]}
+    assert set(cards) - {"best-effort"} <= set(members) <= set(cards) | set(STARTER)
+    tuned = {name: card.probe_card for name, card in members.items() if isinstance(card.recipe, Recipe)}
+    assert {*tuned, *tuned.values(), "squeezenet-probe"} == set(members)
+    augmentations = [card.recipe.augmentation for card in members.values() if card.recipe.augmentation is not None]
+    assert augmentations
+    assert not any(augmentation.horizontal_flip or augmentation.vertical_flip for augmentation in augmentations)
+    for card in cards.values():
+        assert card.source is None
+        assert get_builder(card.model.builder).takes_outputs
+
+
 def test_the_identity_of_the_first_starter_cards_stays() -> None:
     first = ("constant", "pixels-logistic", "small-cnn", "vgg16-finetuned", "vgg16-frozen", "vgg16-probe")
     identities = json.dumps([STARTER[name].identity() for name in first], sort_keys=True)
@@ -209,4 +223,4 @@ def test_the_identity_of_the_first_starter_cards_stays() -> None:
 
 
 def test_every_built_in_builder_has_a_card_but_those_without_weights_that_the_project_knows() -> None:
-    assert {card.model.builder for card in CATALOG.cards.values()} == set(builder_names()) - {"ensemble", "hub"}
+    assert {card.model.builder for card in CATALOG.cards.values()} == set(builder_names()) - {"hub"}

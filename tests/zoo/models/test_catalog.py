@@ -74,7 +74,7 @@ def test_a_folder_is_a_collection_and_so_is_each_of_its_subfolders(tmp_path: Pat
     write(tmp_path / "lab" / "lesions", child=f"{OWN}extends: mine\nmodel: {{dropout: 0.1}}\n")
     write(tmp_path / "lab" / ".hidden", unseen="title: no card\n")
     catalog = load_catalog([tmp_path / "lab"])
-    assert catalog.names() == ("pneumonia-report", "starter", "lab", "lesions")
+    assert catalog.names() == ("best-effort", "pneumonia-report", "starter", "lab", "lesions")
     assert list(catalog.of("lab")) == ["mine"]
     assert list(catalog.of("lesions")) == ["child"]
     assert set(catalog.of_default("starter")) == {*catalog.of("starter"), "mine", "child"}
