@@ -25,7 +25,7 @@ _MIN_CHANNELS = 256  # input and output channels: with fewer, the speed did not 
 
 
 def prepare_process(seed: int, threads: int) -> None:
-    """Make this process compute reproducible results: seeds, deterministic kernels, a fixed number of threads.
+    """Make this process compute reproducible results: seeds, names, deterministic kernels, a fixed number of threads.
 
     Call it before the first operation of the backend. Later calls, as in a notebook, do not change the number of
     threads.
@@ -49,6 +49,8 @@ def prepare_process(seed: int, threads: int) -> None:
 
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(True)
+    # Layers without a name are numbered per process. Cards name them, and digests of operations contain them.
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
 
 

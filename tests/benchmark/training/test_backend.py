@@ -1,6 +1,10 @@
-"""The faster gradient of wide convolutions equals that of TensorFlow."""
+"""The preparation of processes; the faster gradient of wide convolutions, which equals that of TensorFlow."""
 
 from __future__ import annotations
+
+import json
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -27,6 +31,31 @@ def trained(model: keras.Model) -> list[np.ndarray]:
     for _ in range(3):
         model.train_on_batch(x.astype(np.float32), y.astype(np.float32))
     return [np.asarray(weight) for weight in model.get_weights()]
+
+
+NAMES = """
+import json
+import keras
+from benchmark.training import backend
+from zoo.models.registry import build
+
+def names():
+    model = build("application", {"backbone": "MobileNetV3Small", "weights": "random"}, (32, 32, 3))
+    return [layer.name for layer in model.get_layer("MobileNetV3Small").layers]
+
+names()
+before = names()
+backend.prepare_process(0, 1)
+print(json.dumps([before, names(), keras.layers.ReLU().name]))
+"""
+
+
+def test_layers_without_a_name_get_the_names_of_a_fresh_process() -> None:
+    answer = subprocess.run([sys.executable, "-c", NAMES], capture_output=True, text=True, check=True)
+    later, fresh, following = json.loads(answer.stdout.splitlines()[-1])
+    assert "re_lu" in fresh
+    assert "re_lu" not in later
+    assert following not in fresh
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 5])
