@@ -32,7 +32,7 @@ from reports.results.outside import OutsideValidation, outside_validation
 from reports.results.outside_text import heading, heads, recalibration_sentences, rows_text, sentences
 from reports.text import plural
 from zoo.api.conditions import open_data
-from zoo.api.inputs import PathLike, resolve_existing_store, resolve_run
+from zoo.api.inputs import PathLike, resolve_run, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.predict import Progress
 from zoo.api.registrations import record_evaluation
@@ -129,7 +129,7 @@ def evaluate(
         DataError: The source cannot be read, or contains only images of the model.
         OSError: The store cannot be written.
     """
-    source, messages = resolve_existing_store(store), Messages(on_message)
+    source, messages = resolve_store(store), Messages(on_message)
     request = EvaluationRequest.of(part, class_map, recalibrate_on, split_seed, positive)
     chosen = resolve_run(run, source, messages, run_data, protocol)
     stored_models(chosen, source)  # reports a missing model before the data are opened

@@ -158,7 +158,7 @@ def evaluate_all(
         DataError: A source cannot be read; nothing is computed then.
         OSError: The store cannot be written.
     """
-    source, sent = resolve_existing_store(store), set[str]()
+    sent = set[str]()
 
     def once(line: str) -> None:
         if line not in sent:  # all seeds of a card have the same notes
@@ -172,6 +172,7 @@ def evaluate_all(
     sources: list[PathLike] = [data] if isinstance(data, (str, os.PathLike)) else list(data)
     for each in sources:
         one_of_types("data", each, PATH, "a source such as a folder or an .npz file, or several")
+    source = resolve_existing_store(store)
     choice = resolve_engine(engine, engine_options, cores, sources)
     queue = choice.queue()
     chosen = _resolve_all(runs, source, messages, run_data, protocol)

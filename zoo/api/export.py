@@ -16,7 +16,7 @@ from benchmark.training.quiet import load_keras
 from reports.export import standalone
 from reports.export.decision_file import ExportedModel, decision_document, example
 from reports.export.model_card import model_card
-from zoo.api.inputs import PathLike, resolve_existing_store, resolve_run
+from zoo.api.inputs import PathLike, resolve_run, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.rules import under_rule
 from zoo.api.tables import html_table
@@ -80,7 +80,7 @@ def export(
         ConfigError: The run is unknown, its model was not stored, `out` exists, or a library is not installed.
         OSError: `out` cannot be written.
     """
-    source, messages = resolve_existing_store(store), Messages(on_message)
+    source, messages = resolve_store(store), Messages(on_message)
     chosen = under_rule(resolve_run(run, source, messages, data, protocol), source, threshold_rule, decision, messages)
     spec = chosen.spec
     fold = "" if spec.fold is None else f"-fold{spec.fold[1] + 1}"

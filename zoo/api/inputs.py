@@ -278,9 +278,10 @@ def resolve_run(
         `run` itself, or the only stored run that matches.
 
     Raises:
-        ConfigError: No run matches, or several do.
+        ConfigError: There is no such store, no run matches, or several do.
     """
     one_of_types("run", run, (str, Run), "a run, its id, CARD or CARD:SEED")
+    existing_store(store)
     if isinstance(run, Run):
         return run
     among = resolve_among(data, protocol)

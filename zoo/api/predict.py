@@ -23,7 +23,7 @@ from reports.render.terminal.predictions import (
     value_columns,
     values,
 )
-from zoo.api.inputs import PathLike, Paths, resolve_existing_store, resolve_run
+from zoo.api.inputs import PathLike, Paths, resolve_run, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.rules import under_rule
 from zoo.api.tables import frame, html_table
@@ -130,7 +130,7 @@ def predict(
         ConfigError: The run is unknown, its model was not stored, or a path does not exist.
     """
     paths = several("images", images, PATH, "image files or folders of images", may_be_empty=False)
-    source, messages = resolve_existing_store(store), Messages(on_message)
+    source, messages = resolve_store(store), Messages(on_message)
     chosen = under_rule(resolve_run(run, source, messages, data, protocol), source, threshold_rule, decision, messages)
     stored_models(chosen, source)  # reports a missing model before the search for images
     files = image_files(map(Path, paths))

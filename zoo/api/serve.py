@@ -16,7 +16,7 @@ from benchmark.runs.deployment.predictions import Predictor
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.export.decision_file import ExportedModel, decision_document
-from zoo.api.inputs import PathLike, resolve_existing_store, resolve_run
+from zoo.api.inputs import PathLike, resolve_run, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.rules import under_rule
 from zoo.config.arguments import real, text, whole
@@ -75,7 +75,7 @@ def serve(
     text("host", host, "an address such as 127.0.0.1")
     whole("port", port, 0, 65535)
     messages = Messages(on_message)
-    source = resolve_existing_store(store)
+    source = resolve_store(store)
     chosen = under_rule(resolve_run(run, source, messages, data, protocol), source, threshold_rule, decision, messages)
     facts, prepare, predict = _model(chosen, source)
     with _listen(host, port) as listener:

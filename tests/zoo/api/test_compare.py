@@ -87,7 +87,7 @@ def test_a_wrong_request_is_one_line(store: Store, arguments: dict[str, Any], sa
 
 def test_an_empty_store_says_how_to_fill_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="contains no finished runs; `zoo bench --all"):
-        package.compare(store=tmp_path / "none")
+        package.compare(store=tmp_path)
 
 
 @pytest.mark.parametrize(("label", "name"), [("F1", "f1"), ("AUC", "auc"), ("Sensitivity", "sensitivity")])

@@ -379,9 +379,10 @@ def test_runs_as_json_are_one_document_whatever_is_damaged(zoo: Zoo, damaged_sto
 
 
 def test_no_runs_as_json_are_an_empty_list(zoo: Zoo, tmp_path: Path) -> None:
-    answer = zoo("runs", "--store", tmp_path / "none", "--json")
+    (tmp_path / "runs").mkdir()
+    answer = zoo("runs", "--store", tmp_path / "runs", "--json")
     assert (answer.code, json.loads(answer.out), answer.err) == (0, [], "")
-    assert not (tmp_path / "none").exists()
+    assert not list((tmp_path / "runs").iterdir())
 
 
 def test_runs_are_listed_and_damage_is_a_warning(zoo: Zoo, damaged_store: Path) -> None:

@@ -241,7 +241,7 @@ def test_a_card_and_one_of_its_own_runs_are_refused(zoo: Zoo, root: Path, runs: 
 
 @pytest.mark.parametrize("request_", [[], ["attempt-1", "attempt-2"]])
 def test_a_store_without_finished_runs_says_what_makes_them(zoo: Zoo, tmp_path: Path, request_: list[str]) -> None:
-    store = Store(tmp_path / "runs")
+    store = Store(tmp_path)
     line = one_line(zoo("compare", *request_, "--store", store.root))
     assert "contains no finished runs" in line
     assert "zoo bench" in line
