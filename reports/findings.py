@@ -10,7 +10,7 @@ from benchmark.evidence.comparison.verdict import VERDICTS, Answer, Verdict
 from benchmark.runs.cross_validation import is_unfinished
 from reports.audit.figures import SEVERITIES
 from reports.report import Section
-from reports.results.card_figures import CardFigures
+from reports.results.comparison.card_figures import CardFigures
 from reports.text import plural
 from reports.verdicts.figures import ClaimVerdict
 from reports.verdicts.report import ClaimsReport

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reports.report import Section
-from reports.results.compare import is_different_data
-from reports.results.hold_out_text import hold_out_text
-from reports.results.methods import NO_PATIENTS
+from reports.results.comparison.published import is_different_data
+from reports.results.conditions.hold_out_text import hold_out_text
+from reports.results.conditions.methods import NO_PATIENTS
 from reports.text import capital, listed, plural
 
 FEW_SEEDS = 3

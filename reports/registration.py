@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from benchmark.runs.storage.chain import Chain, read_chain
+from benchmark.runs.storage.beside.chain import Chain, read_chain
 from benchmark.runs.storage.store import Store
 from reports.report import Report, Section
-from reports.results.methods import Fact
+from reports.results.conditions.methods import Fact
 from reports.verdicts.registered import facts_text, order_text, registration_facts
 
 

@@ -9,14 +9,20 @@ from benchmark.data.positive_class import positive_warning
 from benchmark.runs.cross_validation import CrossValidatedRun
 from benchmark.runs.history import Histories
 from benchmark.runs.run import Run
-from benchmark.runs.storage.label_errors import RecordedLabels, read_labels
+from benchmark.runs.storage.beside.label_errors import RecordedLabels, read_labels
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims, is_about_several
-from reports.results.card_figures import CardFigures, by_card, card_figures, caution_note
-from reports.results.compare import Comparison, compare_card, is_about_two
+from reports.results.comparison.card_figures import CardFigures, by_card, card_figures, caution_note
+from reports.results.comparison.leading import Leading, leading
+from reports.results.comparison.pairs import Ranking, rank
+from reports.results.comparison.published import Comparison, compare_card, is_about_two
+from reports.results.conditions.methods import Methods, methods
+from reports.results.conditions.recognised import by_data, identity_line
+from reports.results.conditions.skipped import SkippedCard, SkippedCards, by_reason
+from reports.results.conditions.split_faults import split_faults
 from reports.results.curves import CardCurves, card_curves
-from reports.results.image_errors import ImageErrors, image_errors
-from reports.results.leading import Leading, leading
+from reports.results.images.errors import ImageErrors, image_errors
+from reports.results.images.shortcuts import ShortcutBaseline, shortcut_baseline
 from reports.results.measured import (
     AnyResults,
     collect_multiclass_results,
@@ -24,17 +30,11 @@ from reports.results.measured import (
     conditions,
     is_multiclass,
 )
-from reports.results.methods import Methods, methods
-from reports.results.multiclass import MulticlassSection, multiclass_section
-from reports.results.multiclass_text import few_images_note
-from reports.results.outside import OutsideValidation, outside_validations
-from reports.results.pairs import Ranking, rank
+from reports.results.multiclass.figures import MulticlassSection, multiclass_section
+from reports.results.multiclass.text import few_images_note
+from reports.results.outside.validation import OutsideValidation, outside_validations
 from reports.results.probabilities import Probabilities, probabilities
-from reports.results.recognised import by_data, identity_line
-from reports.results.shortcuts import ShortcutBaseline, shortcut_baseline
-from reports.results.skipped import SkippedCard, SkippedCards, by_reason
-from reports.results.split_faults import split_faults
-from reports.results.training_size import TrainingSizeCurve, comparable, stored_curves
+from reports.results.training_size.figures import TrainingSizeCurve, comparable, stored_curves
 from reports.summary.build import summarise
 from reports.summary.heading import data_in_words
 from reports.summary.model import Summary

@@ -172,16 +172,17 @@ def test_quick_commands_load_no_network_library(arguments: list[str]) -> None:
 
 def test_outside_validation_feeds_nothing_back() -> None:
     """What trains, chooses, searches or judges claims cannot read what a model gave on images from elsewhere."""
-    stored = "benchmark.runs.storage.evaluations"
+    stored = "benchmark.runs.storage.beside.evaluations"
     users = {module for module in MODULES if stored in imports(module)}
     # They compare digests, or copy files as they are.
-    comparing = {"benchmark.runs.storage.verification", "benchmark.runs.storage.merging", "zoo.api.verify"}
+    upkeep = "benchmark.runs.storage.upkeep"
+    comparing = {f"{upkeep}.verification", f"{upkeep}.merging", "zoo.api.verify"}
     assert users - comparing == {
         "benchmark.runs.deployment.outside",
-        "reports.results.outside",
+        "reports.results.outside.validation",
         "zoo.api.evaluate",
         "zoo.api.evaluate_all",
         "benchmark.runs.execution.evaluation_task",
     }
     fitted = {module for module in MODULES if "benchmark.evidence.external.recalibration" in imports(module)}
-    assert fitted == {"reports.results.outside_recalibration"}
+    assert fitted == {"reports.results.outside.recalibration"}

@@ -1,7 +1,7 @@
 """What a command registers before it opens the test split, and what it records of its scores at the end, as data.
 
-Both kinds of entry form one chain: each contains the digest of the entry before it. `benchmark.runs.storage.chain`
-keeps them as files.
+Both kinds of entry form one chain: each contains the digest of the entry before it.
+`benchmark.runs.storage.beside.chain` keeps them as files.
 """
 
 from __future__ import annotations

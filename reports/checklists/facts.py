@@ -6,8 +6,8 @@ from typing import Literal, TypedDict
 
 from benchmark.runs.cross_validation import folds_of
 from reports.report import Section
-from reports.results.hold_out_text import held_out_images, hold_out_text
-from reports.results.multiclass import MulticlassProbabilities
+from reports.results.conditions.hold_out_text import held_out_images, hold_out_text
+from reports.results.multiclass.figures import MulticlassProbabilities
 from reports.results.probabilities import Probabilities
 from reports.text import number
 

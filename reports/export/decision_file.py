@@ -18,8 +18,8 @@ from reports.export.multiclass import (
     example_lines,
     guarantee_document,
 )
+from reports.results.conditions.recipe import PREPROCESSING
 from reports.results.guarantee_text import StatedShare, stated_share
-from reports.results.recipe import PREPROCESSING
 from reports.results.rescored import chosen_again
 
 FORMAT = 2

@@ -11,7 +11,7 @@ from benchmark.evidence.scores import Scores
 from benchmark.runs.deployment.decision_rule import DecisionRule
 from benchmark.runs.deployment.multiclass import AnyDecisionRule
 from benchmark.runs.run import Run
-from benchmark.runs.storage.remembered import cards_under
+from benchmark.runs.storage.beside.remembered import cards_under
 from benchmark.runs.storage.store import Store
 from reports.export.decision_file import ExportedModel, formula
 from reports.export.multiclass import decision_lines, figure_lines
@@ -20,12 +20,12 @@ from reports.render.markdown.table import cell, table
 from reports.render.terminal.predictions import NOT_CLINICAL, calibration_line
 from reports.render.terminal.show import findings_of
 from reports.report import build_report, outside_of
-from reports.results.card_figures import caution_note
+from reports.results.comparison.card_figures import caution_note
+from reports.results.conditions.hold_out_text import hold_out_text
+from reports.results.conditions.methods import methods
+from reports.results.conditions.recipe import recipe_in_words
 from reports.results.guarantee_text import stated_share
-from reports.results.hold_out_text import hold_out_text
-from reports.results.methods import methods
-from reports.results.outside_text import INTRODUCTION, TITLE, one_line_about, sentences
-from reports.results.recipe import recipe_in_words
+from reports.results.outside.text import INTRODUCTION, TITLE, one_line_about, sentences
 from reports.results.rescored import chosen_again
 from reports.text import capital, measured, number, probability
 from zoo.config.errors import ConfigError

@@ -26,11 +26,11 @@ from reports.figures.svg import svg_file
 from reports.figures.training_size import training_size_figure
 from reports.gallery.gallery import Gallery
 from reports.report import Report, Section
-from reports.results.card_figures import CardFigures
+from reports.results.comparison.card_figures import CardFigures
 from reports.results.curves import CardCurves
-from reports.results.multiclass import MulticlassCard
+from reports.results.multiclass.figures import MulticlassCard
 from reports.results.probabilities import Probabilities
-from reports.results.training_size_text import ALT, heading
+from reports.results.training_size.text import ALT, heading
 from zoo.config.atomic import atomic_file
 from zoo.config.leftovers import sweep
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reports.figures.style import COLOURS, new_figure, styled
-from reports.results.card_figures import CardFigures
+from reports.results.comparison.card_figures import CardFigures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

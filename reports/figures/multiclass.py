@@ -13,8 +13,8 @@ from benchmark.evidence.metrics.keys import MeasureKey
 from reports.figures.card import draw_reliability_pair, placeholder, square
 from reports.figures.forest import draw_forest
 from reports.figures.style import COLOURS, new_figure, styled
-from reports.results.card_figures import CardFigures
-from reports.results.multiclass import ClassCurves, ClassMatrix, MulticlassProbabilities
+from reports.results.comparison.card_figures import CardFigures
+from reports.results.multiclass.figures import ClassCurves, ClassMatrix, MulticlassProbabilities
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ import numpy as np
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.metrics.registry import label_of
 from reports.figures.style import COLOURS, new_figure, styled
-from reports.results.training_size import TrainingSizeCurve
+from reports.results.training_size.figures import TrainingSizeCurve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

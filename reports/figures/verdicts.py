@@ -11,7 +11,7 @@ from benchmark.evidence.metrics.registry import label_of
 from reports.figures.card import draw_spans
 from reports.figures.style import COLOURS, new_figure, styled
 from reports.figures.svg import printable
-from reports.results.compare import is_open_loss
+from reports.results.comparison.published import is_open_loss
 from reports.verdicts.figures import ClaimVerdict
 from reports.verdicts.report import ClaimsReport
 

@@ -18,8 +18,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from benchmark.runs.storage.mirror import is_uri
-from benchmark.runs.storage.remote import existing_store
+from benchmark.runs.storage.remote.mirror import is_uri
+from benchmark.runs.storage.remote.store import existing_store
 from benchmark.runs.storage.store import Store
 from reports.frames.scores import scores_table
 from reports.frames.tables import KEY, arrow_table, figures_table, key_of, runs_table, settings_table

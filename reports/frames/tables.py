@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.metrics.multiclass import find_multiclass
 from benchmark.evidence.metrics.registry import metrics
-from reports.results.settings import flat_settings
+from reports.results.conditions.settings import flat_settings
 
 if TYPE_CHECKING:
     import pyarrow

@@ -20,7 +20,7 @@ from reports.audit.audit import Audit, AuditRow
 from reports.claims.model import Claims, Row
 from reports.claims.printed import PrintedClassMatrix
 from reports.planning.model import SEEDS, ClaimPlan, Experiment
-from reports.results.compare import (
+from reports.results.comparison.published import (
     has_counterpart,
     minus_published,
     published_interval,

@@ -12,7 +12,7 @@ from reports.frames.tables import CONDITIONS, Row, conditions_of, figures_table,
 from reports.render.csv_text import csv_text
 from reports.render.training_size import COLUMNS, curve_rows
 from reports.report import Report, Section
-from reports.results.multiclass import ClassMatrix
+from reports.results.multiclass.figures import ClassMatrix
 
 if TYPE_CHECKING:
     from benchmark.runs.storage.store import Store

@@ -12,11 +12,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from benchmark.evidence.estimate import SampleEstimate
 from reports.render.words import RANKING, SHORTCUTS
 from reports.report import Report, Section
-from reports.results import ranking_text, shortcuts_text
-from reports.results.card_figures import CardFigures, summary_measures
-from reports.results.leading import Leading
-from reports.results.multiclass_text import CLASS_METRICS, class_heads, class_rows
-from reports.results.shortcuts import ShortcutBaseline
+from reports.results.comparison import ranking_text
+from reports.results.comparison.card_figures import CardFigures, summary_measures
+from reports.results.comparison.leading import Leading
+from reports.results.images import shortcuts_text
+from reports.results.images.shortcuts import ShortcutBaseline
+from reports.results.multiclass.text import CLASS_METRICS, class_heads, class_rows
 from reports.text import MISSING, estimate, one_line
 from reports.verdicts.text import measured
 

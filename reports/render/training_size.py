@@ -7,8 +7,8 @@ from typing import Any
 
 from benchmark.evidence.estimate import Estimate
 from reports.render.json_value import json_value
-from reports.results.training_size import TrainingSizeCurve
-from reports.results.training_size_text import answers, description, notes
+from reports.results.training_size.figures import TrainingSizeCurve
+from reports.results.training_size.text import answers, description, notes
 
 COLUMNS = (
     *("card", "metric", "kind", "images", "draws", "runs", "failed", "value", "low", "high"),

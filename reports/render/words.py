@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from benchmark.evidence.comparison.verdict import Answer
 from reports.findings import ANSWERS
-from reports.results.methods import UNKNOWN
+from reports.results.conditions.methods import UNKNOWN
 from reports.verdicts.text import CHANGES_READ
 
 ANSWER_TITLES: Mapping[Answer, str] = MappingProxyType(

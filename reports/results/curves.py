@@ -16,8 +16,8 @@ from benchmark.evidence.scores import Scores, rows_of_folds
 from benchmark.runs.cross_validation import folds_of
 from benchmark.runs.history import CURVES, Histories, History
 from benchmark.runs.run import Run
+from reports.results.comparison.pairs import paired_scores
 from reports.results.measured import CardResults
-from reports.results.pairs import paired_scores
 
 REPLICATES = 1000
 _LEVEL = 0.95

@@ -30,7 +30,7 @@ from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.runs.cross_validation import CrossValidatedRun, chosen_cut, is_fold, whole_spec
 from benchmark.runs.outcome import costs_of, default_decision, figures_of
 from benchmark.runs.run import Costs, Run, SplitFacts
-from benchmark.runs.storage.remembered import RunningBench, running_bench
+from benchmark.runs.storage.beside.remembered import RunningBench, running_bench
 from benchmark.runs.storage.store import Store
 from reports.results.incomplete import incomplete
 from reports.text import number, plural, span

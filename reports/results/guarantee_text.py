@@ -12,7 +12,7 @@ from benchmark.evidence.thresholds.guarantee import REPORTED, Guarantee, guarant
 from benchmark.evidence.thresholds.rules import get_rule
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run
-from reports.results.hold_out_text import held_out_images, other_images
+from reports.results.conditions.hold_out_text import held_out_images, other_images
 from reports.text import estimate, number, plural
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from benchmark.runs.cross_validation import IncompleteRun, whole_spec
 from benchmark.runs.run import Run
-from benchmark.runs.storage.remembered import RunningBench
+from benchmark.runs.storage.beside.remembered import RunningBench
 from reports.text import listed, plural
 
 _NEEDED = "figures need every fold"

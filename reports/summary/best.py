@@ -13,11 +13,11 @@ from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.seeds import AnyPairedScores, PairedScores, seed_figure
 from benchmark.evidence.metrics.influence import Cut
 from benchmark.evidence.metrics.registry import get_metric
-from reports.results.leading import leading, nothing_chosen
+from reports.results.comparison.leading import leading, nothing_chosen
+from reports.results.comparison.pairs import gain_of_threshold, paired_scores
 from reports.results.measured import AnyResults, CardResults, MulticlassResults
-from reports.results.multiclass import ARGMAX
-from reports.results.multiclass_text import decision_keys, lowest_recall
-from reports.results.pairs import gain_of_threshold, paired_scores
+from reports.results.multiclass.figures import ARGMAX
+from reports.results.multiclass.text import decision_keys, lowest_recall
 from reports.summary.model import BestCard, CardLabel, ChosenThreshold, ClassRecall, FiguresAt
 from reports.text import listed, probability
 

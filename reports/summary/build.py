@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from benchmark.runs.cross_validation import folds_of, is_interrupted
 from benchmark.runs.run import Run
-from benchmark.runs.storage.shortcuts import shortcuts_of_run
+from benchmark.runs.storage.beside.shortcuts import shortcuts_of_run
 from benchmark.runs.storage.store import Store
+from reports.results.comparison.pairs import on_most_common_images
 from reports.results.measured import AnyResults
-from reports.results.pairs import on_most_common_images
-from reports.results.training_size import TrainingSizeCurve
-from reports.results.training_size_text import curve_to_show, short_answers
+from reports.results.training_size.figures import TrainingSizeCurve
+from reports.results.training_size.text import curve_to_show, short_answers
 from reports.summary.best import best_card, by_area, chosen_threshold
 from reports.summary.comparisons import baselines, comparisons, resolution
 from reports.summary.fine_tuning import fine_tuning

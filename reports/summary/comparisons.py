@@ -10,8 +10,8 @@ import numpy as np
 from benchmark.evidence.comparison.multiplicity import holm
 from benchmark.evidence.comparison.verdict import above
 from benchmark.evidence.estimate import SampleEstimate
+from reports.results.comparison.pairs import SIGNIFICANT, compare_pair
 from reports.results.measured import AnyResults
-from reports.results.pairs import SIGNIFICANT, compare_pair
 from reports.summary.best import metric_of
 from reports.summary.model import AgainstBaseline, AgainstBest, BestCard, CardLabel, Comparisons, Resolution
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from benchmark.evidence.comparison.multiplicity import holm
 from benchmark.runs.run import Run
-from benchmark.runs.storage.remembered import records
+from benchmark.runs.storage.beside.remembered import records
 from benchmark.runs.storage.store import Store
+from reports.results.comparison.pairs import compare_pair, on_most_common_images
 from reports.results.folds import pool_folds
 from reports.results.measured import AnyResults, collect_multiclass_results, collect_results, is_multiclass
-from reports.results.pairs import compare_pair, on_most_common_images
 from reports.summary.best import by_area, metric_of
 from reports.summary.comparisons import Ranked
 from reports.summary.labels import labels

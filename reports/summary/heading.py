@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchmark.runs.cross_validation import CrossValidatedRun
 from benchmark.runs.run import DatasetFacts, Run
-from reports.results.hold_out_text import hold_out_text
+from reports.results.conditions.hold_out_text import hold_out_text
 from reports.results.measured import AnyResults
 from reports.summary.model import Heading
 from reports.text import listed, plural

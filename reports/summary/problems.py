@@ -9,10 +9,10 @@ from benchmark.data.positive_class import positive_warning
 from benchmark.evidence.diagnosis.diagnoses import FINDINGS
 from benchmark.evidence.metrics.influence import Clusters
 from benchmark.runs.run import Run
+from reports.results.conditions.hold_out_text import held_out_images, other_images
+from reports.results.conditions.split_faults import own_faults
 from reports.results.guarantee_text import stated_share
-from reports.results.hold_out_text import held_out_images, other_images
 from reports.results.measured import AnyResults
-from reports.results.split_faults import own_faults
 from reports.summary.model import BestCard, Problem
 from reports.summary.unfinished import Unfinished, problems_of
 from reports.text import capital, listed, plural

@@ -10,11 +10,11 @@ from benchmark.runs.command_line import bench_command, curve_command, store_opti
 from benchmark.runs.cross_validation import folds_of
 from benchmark.runs.protocol import AUTO
 from benchmark.runs.run import Run, RunSpec
+from benchmark.runs.storage.beside.remembered import cards_under, protocol_option, records, words_of_cards
 from benchmark.runs.storage.lookup import has_models
-from benchmark.runs.storage.remembered import cards_under, protocol_option, records, words_of_cards
 from benchmark.runs.storage.store import Store
 from reports.results.measured import AnyResults, CardResults
-from reports.results.training_size import TrainingSizeCurve
+from reports.results.training_size.figures import TrainingSizeCurve
 from reports.summary.model import BestCard, Comparisons, NextStep
 from reports.summary.unfinished import Unfinished
 from reports.text import plural

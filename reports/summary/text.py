@@ -9,7 +9,7 @@ from typing import Literal
 
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.metrics.registry import label_of
-from reports.results.pairs import SIGNIFICANT
+from reports.results.comparison.pairs import SIGNIFICANT
 from reports.summary.model import (
     AgainstBaseline,
     AgainstBest,

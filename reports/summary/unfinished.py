@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmark.runs.cross_validation import IncompleteRun, folds_of, is_pending
 from benchmark.runs.run import Run
-from benchmark.runs.storage.remembered import bench_requests, running_bench
+from benchmark.runs.storage.beside.remembered import bench_requests, running_bench
 from benchmark.runs.storage.store import Store
 from reports.results.incomplete import cause
 from reports.summary.model import CardLabel, Problem

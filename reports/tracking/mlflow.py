@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reports.results.settings import flat_settings
+from reports.results.conditions.settings import flat_settings
 from reports.tracking.records import about, bounds, costs, final_figures, times, values
 from zoo.config.errors import ConfigError
 
@@ -35,9 +35,9 @@ def send_runs(
 ) -> SendResult:
     """Send `runs` with their files to an experiment of MLflow.
 
-    Parameters are `reports.results.settings.flat_settings`. Metrics are the values of each epoch, by step, then the
-    final figures with the bounds of their intervals, and costs. Tags such as `zoo.run_id` and `zoo.card` identify the
-    run; a run with the same `zoo.run_id` and `zoo.finished` is not sent again.
+    Parameters are `reports.results.conditions.settings.flat_settings`. Metrics are the values of each epoch, by
+    step, then the final figures with the bounds of their intervals, and costs. Tags such as `zoo.run_id` and
+    `zoo.card` identify the run; a run with the same `zoo.run_id` and `zoo.finished` is not sent again.
 
     Args:
         runs: The runs, finished or failed.

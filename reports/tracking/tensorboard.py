@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports.frames.tables import has_several_classes
 from reports.render.markdown.table import table
-from reports.results.settings import flat_settings
+from reports.results.conditions.settings import flat_settings
 from reports.text import MISSING, measured
 from reports.tracking.records import about, costs, final_figures, times, values
 from zoo.config.atomic import atomic_file

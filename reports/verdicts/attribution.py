@@ -9,9 +9,9 @@ from typing import Any, Literal
 from benchmark.evidence.comparison.multiplicity import holm
 from benchmark.evidence.comparison.paired import Difference
 from benchmark.evidence.estimate import SampleEstimate
-from reports.results.class_figures import class_difference, gain_of_decision
+from reports.results.comparison.pairs import difference, estimate, gain_of_calibration, gain_of_threshold, gain_without
 from reports.results.measured import AnyResults, CardResults, MulticlassResults
-from reports.results.pairs import difference, estimate, gain_of_calibration, gain_of_threshold, gain_without
+from reports.results.multiclass.class_figures import class_difference, gain_of_decision
 from zoo.models.card import ModelCard
 
 Kind = Literal["card", "threshold", "calibration", "images"]

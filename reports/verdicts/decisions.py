@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from benchmark.runs.outcome import HALF
 from reports.claims.printed import Row
 from reports.claims.statement import OfFigure
-from reports.results.compare import published_threshold
-from reports.results.leading import depends_on_decisions, leading
+from reports.results.comparison.leading import depends_on_decisions, leading
+from reports.results.comparison.published import published_threshold
 from reports.results.measured import AnyResults, MulticlassResults
 from reports.text import listed, number
 

@@ -14,8 +14,7 @@ from benchmark.evidence.published.feasible import Range
 from benchmark.runs.run import RunSpec
 from reports.audit.audit import Audit, AuditRow
 from reports.claims.model import Claims, Row
-from reports.results.class_figures import class_figure
-from reports.results.compare import (
+from reports.results.comparison.published import (
     has_counterpart,
     is_open_loss,
     measured_on_test,
@@ -24,8 +23,9 @@ from reports.results.compare import (
     published_interval,
     published_threshold,
 )
+from reports.results.conditions.recognised import is_data, other_classes
 from reports.results.measured import AnyResults, MulticlassResults
-from reports.results.recognised import is_data, other_classes
+from reports.results.multiclass.class_figures import class_figure
 from reports.text import listed
 from reports.verdicts.decisions import measured_at
 from reports.verdicts.published import ruling, why_no_interval, without_misprint

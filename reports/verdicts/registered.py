@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmark.runs.cross_validation import folds_of
 from benchmark.runs.registration import RegisteredClaims
 from benchmark.runs.run import Run
-from benchmark.runs.storage.chain import Chain
+from benchmark.runs.storage.beside.chain import Chain
 from reports.audit.audit import audit
 from reports.claims.model import Claims
 from reports.claims.registered import RULES, claims_from, registered

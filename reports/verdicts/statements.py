@@ -40,9 +40,9 @@ from reports.claims.statement import (
     Superior,
     ThresholdMatters,
 )
-from reports.results.class_figures import class_difference, class_figure
+from reports.results.comparison.pairs import difference, estimate, figure, gain_of_threshold
 from reports.results.measured import AnyResults, MulticlassResults, cross_entropies
-from reports.results.pairs import difference, estimate, figure, gain_of_threshold
+from reports.results.multiclass.class_figures import class_difference, class_figure
 from reports.text import listed
 from reports.verdicts.decisions import by_chosen, decisions_in_words
 from reports.verdicts.figures import ClaimVerdict, different_data, different_protocol, has_direction, is_of_decisions

@@ -27,7 +27,7 @@ from benchmark.evidence.intervals.uncertainty import interval
 from benchmark.evidence.metrics.influence import Clusters, Floats
 from benchmark.evidence.metrics.registry import value_of
 from benchmark.evidence.scores import TestScores
-from reports.results.compare import minus_published
+from reports.results.comparison.published import minus_published
 from tests.perf.simulation import Tally
 from zoo.models.card import PublishedFigure
 

@@ -30,17 +30,17 @@ TRAININGS = 20
 OPEN = {
     "zoo runs": "from zoo.cli.app import main; sys.argv = ['zoo', 'runs', '--store', root]; main()",
     "opened by zoo bench": (
-        "from benchmark.runs.storage.remembered import auto_protocol_of, cards_under, options_of\n"
+        "from benchmark.runs.storage.beside.remembered import auto_protocol_of, cards_under, options_of\n"
         "from benchmark.runs.storage.store import Store\n"
-        "from zoo.api.inputs import readable_runs\n"
-        "from zoo.api.messages import Messages\n"
+        "from zoo.api.arguments.inputs import readable_runs\n"
+        "from zoo.api.output.messages import Messages\n"
         "store = Store(Path(root))\n"
         "options_of(store, 'other'), auto_protocol_of(store, 'other'), cards_under(store, 'other')\n"
         "readable_runs(store, Messages(), 'curve')"
     ),
     "opened by zoo report": (
-        "from zoo.api.inputs import readable_runs\n"
-        "from zoo.api.messages import Messages\n"
+        "from zoo.api.arguments.inputs import readable_runs\n"
+        "from zoo.api.output.messages import Messages\n"
         "from benchmark.runs.storage.store import Store\n"
         "store = Store(Path(root))\n"
         "readable_runs(store, Messages(), 'bench'), readable_runs(store, Messages(), 'curve')"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from benchmark.runs.storage.chain import read_chain
+from benchmark.runs.storage.beside.chain import read_chain
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims
 from reports.limits import limits

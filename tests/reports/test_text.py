@@ -9,7 +9,7 @@ import pytest
 from benchmark.evidence import Figure
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.thresholds.choice import Threshold
-from reports.results.compare import Comparison, difference_text, published_text
+from reports.results.comparison.published import Comparison, difference_text, published_text
 from reports.text import (
     MISSING,
     capital,

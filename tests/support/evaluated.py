@@ -6,7 +6,13 @@ from typing import Any
 
 from benchmark.evidence.scores import AnyScores
 from benchmark.runs.run import Run
-from benchmark.runs.storage.evaluations import EvaluatedData, Evaluation, EvaluationSpec, model_digest, save_evaluation
+from benchmark.runs.storage.beside.evaluations import (
+    EvaluatedData,
+    Evaluation,
+    EvaluationSpec,
+    model_digest,
+    save_evaluation,
+)
 from benchmark.runs.storage.store import Store
 
 

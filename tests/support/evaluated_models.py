@@ -10,7 +10,7 @@ from PIL import Image
 from benchmark.data.sources import open_dataset
 from benchmark.runs.storage.store import Store
 from tests.support.tiny import SIDE, write_folder
-from tests.zoo.api.test_galleries import keep
+from tests.zoo.api.output.test_galleries import keep
 
 
 def keep_models(root: Path) -> Store:

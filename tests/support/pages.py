@@ -14,7 +14,7 @@ from benchmark.runs.storage.store import Store
 from reports.gallery.gallery import Gallery, Tile, TileGroup
 from reports.gallery.tiles import small_tile
 from reports.report import Report, build_report
-from reports.results.skipped import SkippedCard
+from reports.results.conditions.skipped import SkippedCard
 from tests.support.judging import study
 from tests.support.records import KAGGLE, make_card, make_run, of_counts, on_test, on_val, planted
 from tests.support.stored import keep

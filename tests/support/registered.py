@@ -8,14 +8,14 @@ from typing import Any
 
 from benchmark.runs.registration import registration_of
 from benchmark.runs.run import RunSpec, now
-from benchmark.runs.storage.chain import Link, append
+from benchmark.runs.storage.beside.chain import Link, append
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims
 from reports.claims.registered import registered
 from tests.support.judging import claims_about
 from tests.support.records import KAGGLE, cards, make_spec
 from tests.support.stored import keep
-from zoo.api.registrations import record_outcome
+from zoo.api.registration.registrations import record_outcome
 
 CARD, OTHER = "attempt-5", "attempt-6a"
 

@@ -12,7 +12,7 @@ from typing import Any
 import fsspec
 import pytest
 
-from benchmark.runs.storage.remote import RemoteStore, open_store
+from benchmark.runs.storage.remote.store import RemoteStore, open_store
 
 Machine = Callable[[str], RemoteStore]
 BUCKET = "bucket"

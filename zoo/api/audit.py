@@ -13,9 +13,9 @@ from reports.audit.audit import Audit
 from reports.audit.audit import audit as audit_claims
 from reports.audit.figures import AuditFinding
 from reports.claims.model import Claims, claims_names, load_claims
-from zoo.api.inputs import Paths, known_cards
-from zoo.api.messages import Messages, OnMessage, silent
-from zoo.api.tables import frame, html_table
+from zoo.api.arguments.inputs import Paths, known_cards
+from zoo.api.output.messages import Messages, OnMessage, silent
+from zoo.api.output.tables import frame, html_table
 from zoo.config.arguments import PATH, several
 
 if TYPE_CHECKING:

@@ -19,21 +19,20 @@ from benchmark.runs.plan import PlannedSplit, Skip, make_plan, planned_splits, u
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.registration import RegisteredClaims
 from benchmark.runs.run import DatasetFacts, Run
-from benchmark.runs.storage.chain import read_chain
+from benchmark.runs.storage.beside.chain import read_chain
+from benchmark.runs.storage.beside.remembered import CARDS_OPTION, SourceOptions, remember_bench
 from benchmark.runs.storage.files import Unreadable
-from benchmark.runs.storage.remembered import CARDS_OPTION, SourceOptions, remember_bench
 from benchmark.runs.storage.store import Store
 from reports.report import Report, build_report
+from reports.results.conditions.skipped import SkippedCard, by_reason
+from reports.results.conditions.split_faults import fault_text
 from reports.results.folds import pool_folds
-from reports.results.skipped import SkippedCard, by_reason
-from reports.results.split_faults import fault_text
 from reports.text import listed, measured, plural
-from zoo.api.collections import cards_for
-from zoo.api.conditions import check_protocol, open_data, resolve_conditions
-from zoo.api.data_messages import LeakCheck, report_data
-from zoo.api.engines import LOCAL, resolve_engine
-from zoo.api.ensembles import with_members
-from zoo.api.inputs import (
+from zoo.api.arguments.collections import cards_for
+from zoo.api.arguments.conditions import check_protocol, open_data, resolve_conditions
+from zoo.api.arguments.engines import LOCAL, resolve_engine
+from zoo.api.arguments.ensembles import with_members
+from zoo.api.arguments.inputs import (
     Cards,
     PathLike,
     Paths,
@@ -46,16 +45,17 @@ from zoo.api.inputs import (
     resolve_seeds,
     resolve_store,
 )
-from zoo.api.messages import Messages, OnMessage, silent
-from zoo.api.registered_runs import (
+from zoo.api.output.data_messages import LeakCheck, report_data
+from zoo.api.output.messages import Messages, OnMessage, silent
+from zoo.api.output.tables import html_table
+from zoo.api.registration.registered_runs import (
     PlannedRuns,
     check_engine,
     execute_registered,
     registration_before,
     reused_runs,
 )
-from zoo.api.registrations import ClaimsArgument, applying_claims, head_of
-from zoo.api.tables import html_table
+from zoo.api.registration.registrations import ClaimsArgument, applying_claims, head_of
 from zoo.config.arguments import flag, whole
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard

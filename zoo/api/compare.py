@@ -11,13 +11,13 @@ from benchmark.evidence.metrics.registry import measures
 from benchmark.runs.decision_rule import DecisionRule
 from benchmark.runs.protocol import ThresholdRule
 from benchmark.runs.run import Run
+from benchmark.runs.storage.beside.remembered import latest_conditions
 from benchmark.runs.storage.lookup import ANY, data_and_protocols, names_of, unknown_run
-from benchmark.runs.storage.remembered import latest_conditions
 from benchmark.runs.storage.store import Store
 from reports.report import same_conditions
-from reports.results.class_pairs import CLASS_METRIC, ClassComparison, compare_classes
+from reports.results.comparison.leading import depends_on_decisions, leading, nothing_chosen
+from reports.results.comparison.pairs import Pair, Ranking, compare_pair, compared_metrics, rank, ranked_by, same_images
 from reports.results.folds import pool_folds
-from reports.results.leading import depends_on_decisions, leading, nothing_chosen
 from reports.results.measured import (
     AnyResults,
     MulticlassResults,
@@ -27,13 +27,13 @@ from reports.results.measured import (
     decides_by_choice,
     is_multiclass,
 )
-from reports.results.multiclass import ARGMAX
-from reports.results.pairs import Pair, Ranking, compare_pair, compared_metrics, rank, ranked_by, same_images
+from reports.results.multiclass.class_pairs import CLASS_METRIC, ClassComparison, compare_classes
+from reports.results.multiclass.figures import ARGMAX
 from reports.results.rescored import all_with_rule
-from zoo.api.inputs import PathLike, readable_runs, resolve_among, resolve_existing_store
-from zoo.api.messages import Messages, OnMessage, silent
-from zoo.api.metric_names import figure_of_classes, metric_named
-from zoo.api.tables import frame, html_table
+from zoo.api.arguments.inputs import PathLike, readable_runs, resolve_among, resolve_existing_store
+from zoo.api.arguments.metric_names import figure_of_classes, metric_named
+from zoo.api.output.messages import Messages, OnMessage, silent
+from zoo.api.output.tables import frame, html_table
 from zoo.config import plugins
 from zoo.config.arguments import optional_text, text
 from zoo.config.errors import ConfigError

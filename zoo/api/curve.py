@@ -17,28 +17,28 @@ from benchmark.runs.execution.main_module import registration_of, stop_in_worker
 from benchmark.runs.plan import PlannedSplit, make_plan, planned_splits
 from benchmark.runs.protocol import AUTO, Protocol
 from benchmark.runs.run import Run, RunSpec, TrainingSubset
-from benchmark.runs.storage.remembered import SourceOptions
+from benchmark.runs.storage.beside.remembered import SourceOptions
 from benchmark.runs.storage.store import Store
 from reports.render.training_size import curve_document, curve_rows
-from reports.results.training_size import TrainingSizeCurve, training_size_curve
-from reports.results.training_size_text import answers, cells, description, heads, notes
+from reports.results.training_size.figures import TrainingSizeCurve, training_size_curve
+from reports.results.training_size.text import answers, cells, description, heads, notes
 from reports.text import listed, plural
+from zoo.api.arguments.conditions import check_protocol, open_data, resolve_conditions
+from zoo.api.arguments.engines import resolve_engine
+from zoo.api.arguments.ensembles import refuse_ensemble
+from zoo.api.arguments.inputs import CardLike, PathLike, Paths, resolve_cards, resolve_limits, resolve_store
+from zoo.api.arguments.metric_names import metric_named
 from zoo.api.bench import OnEvent
-from zoo.api.conditions import check_protocol, open_data, resolve_conditions
-from zoo.api.data_messages import report_data
-from zoo.api.engines import resolve_engine
-from zoo.api.ensembles import refuse_ensemble
-from zoo.api.inputs import CardLike, PathLike, Paths, resolve_cards, resolve_limits, resolve_store
-from zoo.api.messages import Messages, OnMessage, silent
-from zoo.api.metric_names import metric_named
-from zoo.api.registered_runs import (
+from zoo.api.output.data_messages import report_data
+from zoo.api.output.messages import Messages, OnMessage, silent
+from zoo.api.output.tables import frame, html_table
+from zoo.api.registration.registered_runs import (
     PlannedRuns,
     check_engine,
     execute_registered,
     registration_before,
     reused_runs,
 )
-from zoo.api.tables import frame, html_table
 from zoo.config.arguments import PATH, one_of_types, optional_text, whole
 from zoo.config.errors import ConfigError
 from zoo.config.strict_yaml import unknown

@@ -15,7 +15,7 @@ from benchmark.runs.deployment.multiclass import AnyPrediction
 from benchmark.runs.deployment.outside import Chosen, choose_images, mapping_of
 from benchmark.runs.execution.evaluation_task import compute_evaluation
 from benchmark.runs.run import Run
-from benchmark.runs.storage.evaluations import (
+from benchmark.runs.storage.beside.evaluations import (
     EvaluatedData,
     EvaluatedPart,
     Evaluation,
@@ -25,18 +25,18 @@ from benchmark.runs.storage.evaluations import (
     model_digest,
     stored_evaluation,
 )
-from benchmark.runs.storage.remembered import SourceOptions
+from benchmark.runs.storage.beside.remembered import SourceOptions
 from benchmark.runs.storage.store import Store
 from reports.render.terminal.outside import COLUMNS, outside_document, outside_rows
-from reports.results.outside import OutsideValidation, outside_validation
-from reports.results.outside_text import heading, heads, recalibration_sentences, rows_text, sentences
+from reports.results.outside.text import heading, heads, recalibration_sentences, rows_text, sentences
+from reports.results.outside.validation import OutsideValidation, outside_validation
 from reports.text import plural
-from zoo.api.conditions import open_data
-from zoo.api.inputs import PathLike, resolve_run, resolve_store
-from zoo.api.messages import Messages, OnMessage, silent
+from zoo.api.arguments.conditions import open_data
+from zoo.api.arguments.inputs import PathLike, resolve_run, resolve_store
+from zoo.api.output.messages import Messages, OnMessage, silent
+from zoo.api.output.tables import frame, html_table
 from zoo.api.predict import Progress
-from zoo.api.registrations import record_evaluation
-from zoo.api.tables import frame, html_table
+from zoo.api.registration.registrations import record_evaluation
 from zoo.config.arguments import one_of_types, optional_text, real, text, whole
 from zoo.config.errors import ConfigError
 

@@ -16,17 +16,17 @@ from benchmark.runs.execution.engines.tasks import ENGINES
 from benchmark.runs.execution.engines.unit import MakeQueue, Program
 from benchmark.runs.execution.evaluation_task import MODULE, compute_evaluation, write_evaluation_tasks
 from benchmark.runs.run import Run
-from benchmark.runs.storage.evaluations import EvaluationSpec, stored_evaluation
+from benchmark.runs.storage.beside.evaluations import EvaluationSpec, stored_evaluation
+from benchmark.runs.storage.beside.remembered import SourceOptions
 from benchmark.runs.storage.lookup import resolve_runs
-from benchmark.runs.storage.remembered import SourceOptions
 from benchmark.runs.storage.store import Store
 from reports.render.terminal.outside import COLUMNS, outside_rows
-from reports.results.outside import OutsideValidation
-from zoo.api.conditions import open_data
-from zoo.api.engines import resolve_engine
+from reports.results.outside.validation import OutsideValidation
+from zoo.api.arguments.conditions import open_data
+from zoo.api.arguments.engines import resolve_engine
+from zoo.api.arguments.inputs import PathLike, as_declared, resolve_among, resolve_existing_store
 from zoo.api.evaluate import EvaluateResults, EvaluationRequest, results_of, warn_of_repeated
-from zoo.api.inputs import PathLike, as_declared, resolve_among, resolve_existing_store
-from zoo.api.messages import Messages, OnMessage, silent
+from zoo.api.output.messages import Messages, OnMessage, silent
 from zoo.config.arguments import PATH, one_of_types
 from zoo.config.errors import ConfigError
 

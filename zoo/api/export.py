@@ -16,10 +16,10 @@ from benchmark.training.quiet import load_keras
 from reports.export import standalone
 from reports.export.decision_file import ExportedModel, decision_document, example
 from reports.export.model_card import model_card
-from zoo.api.inputs import PathLike, resolve_run, resolve_store
-from zoo.api.messages import Messages, OnMessage, silent
-from zoo.api.rules import under_rule
-from zoo.api.tables import html_table
+from zoo.api.arguments.inputs import PathLike, resolve_run, resolve_store
+from zoo.api.arguments.rules import under_rule
+from zoo.api.output.messages import Messages, OnMessage, silent
+from zoo.api.output.tables import html_table
 from zoo.config.arguments import path
 from zoo.config.atomic import atomic_folder, write_text
 from zoo.config.cgroups import usable_cores

@@ -14,14 +14,14 @@ from benchmark.data.splits import make_split
 from benchmark.runs.label_errors import SuspectedLabel, suspected_labels
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import conditions_of
-from benchmark.runs.storage.label_errors import RecordedLabels, write_labels
-from benchmark.runs.storage.remembered import SourceOptions
+from benchmark.runs.storage.beside.label_errors import RecordedLabels, write_labels
+from benchmark.runs.storage.beside.remembered import SourceOptions
 from benchmark.runs.storage.store import Store
 from reports.text import plural
-from zoo.api.conditions import check_protocol, open_data, resolve_conditions
-from zoo.api.inputs import PathLike, resolve_store
-from zoo.api.messages import Messages, OnMessage, silent
-from zoo.api.tables import html_table
+from zoo.api.arguments.conditions import check_protocol, open_data, resolve_conditions
+from zoo.api.arguments.inputs import PathLike, resolve_store
+from zoo.api.output.messages import Messages, OnMessage, silent
+from zoo.api.output.tables import html_table
 from zoo.config.atomic import write_text
 from zoo.config.errors import ConfigError
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.runs.storage import merging
 from benchmark.runs.storage.store import Store
-from benchmark.runs.storage.verification import STAGES
-from zoo.api.inputs import PathLike, resolve_store
-from zoo.api.messages import Messages, OnMessage, silent
-from zoo.api.registrations import record_outcome
+from benchmark.runs.storage.upkeep import merging
+from benchmark.runs.storage.upkeep.verification import STAGES
+from zoo.api.arguments.inputs import PathLike, resolve_store
+from zoo.api.output.messages import Messages, OnMessage, silent
+from zoo.api.registration.registrations import record_outcome
 from zoo.config.arguments import PATH, several
 from zoo.config.errors import ConfigError
 

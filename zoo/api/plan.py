@@ -18,10 +18,10 @@ from reports.claims.model import Claims, load_claims
 from reports.planning.model import SETS, ClaimPlan, Experiment, Plan
 from reports.planning.plan import plan_claims
 from reports.planning.sample_size import GuaranteePlan, WidthAnswer, guarantee_plan, width_answer
-from zoo.api.inputs import PathLike, Paths, known_cards, resolve_protocol, resolve_seeds
-from zoo.api.messages import Messages, OnMessage, silent
-from zoo.api.planned_test import of_data, of_sizes
-from zoo.api.tables import frame, html_table
+from zoo.api.arguments.inputs import PathLike, Paths, known_cards, resolve_protocol, resolve_seeds
+from zoo.api.arguments.planned_test import of_data, of_sizes
+from zoo.api.output.messages import Messages, OnMessage, silent
+from zoo.api.output.tables import frame, html_table
 from zoo.config.arguments import PATH, one_of_types, real, whole
 from zoo.config.errors import ConfigError
 from zoo.models.recipe import ProbeRecipe

@@ -23,10 +23,10 @@ from reports.render.terminal.predictions import (
     value_columns,
     values,
 )
-from zoo.api.inputs import PathLike, Paths, resolve_run, resolve_store
-from zoo.api.messages import Messages, OnMessage, silent
-from zoo.api.rules import under_rule
-from zoo.api.tables import frame, html_table
+from zoo.api.arguments.inputs import PathLike, Paths, resolve_run, resolve_store
+from zoo.api.arguments.rules import under_rule
+from zoo.api.output.messages import Messages, OnMessage, silent
+from zoo.api.output.tables import frame, html_table
 from zoo.config.arguments import PATH, several
 
 if TYPE_CHECKING:

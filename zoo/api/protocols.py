@@ -8,11 +8,11 @@ from typing import Any
 from benchmark.runs.auto_protocol import AutoPolicy, load_policy
 from benchmark.runs.protocol import AUTO, Protocol, built_in_protocols, load_protocol
 from benchmark.runs.protocol_fields import FieldRow, field_rows
-from benchmark.runs.storage.remembered import SourceOptions
+from benchmark.runs.storage.beside.remembered import SourceOptions
 from benchmark.runs.storage.store import Store
-from zoo.api.conditions import open_data, resolve_conditions
-from zoo.api.inputs import PathLike, resolve_store
-from zoo.api.messages import Messages, OnMessage, silent
+from zoo.api.arguments.conditions import open_data, resolve_conditions
+from zoo.api.arguments.inputs import PathLike, resolve_store
+from zoo.api.output.messages import Messages, OnMessage, silent
 
 PURPOSES = {
     AUTO: "your own images: sizes by share, image size, views and epochs by cost. Default for all data but the phantom",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.runs.storage.pruning import Removable, removable, remove
 from benchmark.runs.storage.store import Store
-from zoo.api.inputs import PathLike, readable_runs, resolve_existing_store
-from zoo.api.messages import Messages, OnMessage, silent
+from benchmark.runs.storage.upkeep.pruning import Removable, removable, remove
+from zoo.api.arguments.inputs import PathLike, readable_runs, resolve_existing_store
+from zoo.api.output.messages import Messages, OnMessage, silent
 from zoo.config.errors import ConfigError
 
 _MIB = 1024**2

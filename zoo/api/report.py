@@ -11,21 +11,20 @@ from benchmark.runs.cross_validation import folds_of
 from benchmark.runs.decision_rule import DecisionRule
 from benchmark.runs.protocol import ThresholdRule
 from benchmark.runs.run import Run
+from benchmark.runs.storage.beside.remembered import latest_conditions
 from benchmark.runs.storage.lookup import Conditions
-from benchmark.runs.storage.remembered import latest_conditions
 from benchmark.runs.storage.store import Store
 from reports.claims.model import claims_about
 from reports.registration import with_registrations
 from reports.render.files import SHOW_GALLERIES, check_formats, write_report
 from reports.report import Report, build_report
+from reports.results.conditions.skipped import stored_skips
 from reports.results.folds import pool_folds
 from reports.results.rescored import Rule, all_with_rule
-from reports.results.skipped import stored_skips
 from reports.summary.model import Summary
 from reports.text import plural
 from reports.verdicts.report import ClaimsReport, differs
-from zoo.api.galleries import galleries_of
-from zoo.api.inputs import (
+from zoo.api.arguments.inputs import (
     PathLike,
     Paths,
     declared,
@@ -36,9 +35,10 @@ from zoo.api.inputs import (
     resolve_existing_store,
     stored_runs,
 )
-from zoo.api.messages import Messages, OnMessage, silent
-from zoo.api.registrations import ClaimsArgument, resolve_claims
-from zoo.api.tables import frame, html_table
+from zoo.api.output.galleries import galleries_of
+from zoo.api.output.messages import Messages, OnMessage, silent
+from zoo.api.output.tables import frame, html_table
+from zoo.api.registration.registrations import ClaimsArgument, resolve_claims
 from zoo.config.arguments import flag, optional_text, several
 from zoo.config.errors import ConfigError
 

@@ -17,7 +17,7 @@ from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.execution.main_module import stop_in_worker
 from benchmark.runs.plan import PlannedSplit, make_plan, planned_splits
 from benchmark.runs.protocol import AUTO, Protocol
-from benchmark.runs.storage.remembered import SourceOptions
+from benchmark.runs.storage.beside.remembered import SourceOptions
 from benchmark.runs.storage.store import Store
 from benchmark.runs.trial import SearchResult
 from reports.figures.search import search_pictures
@@ -25,12 +25,10 @@ from reports.render.csv_text import csv_text
 from reports.render.markdown.search import search_markdown
 from reports.results.search import trial_rows
 from search_spaces.space import SearchSpace, fitting_space, load_space, winner_yaml, with_overrides
-from zoo.api.bench import BenchPlan, BenchResults, OnEvent
-from zoo.api.conditions import check_protocol, open_data, resolve_conditions
-from zoo.api.data_messages import report_data
-from zoo.api.engines import LOCAL, EngineChoice, resolve_engine
-from zoo.api.ensembles import refuse_ensemble
-from zoo.api.inputs import (
+from zoo.api.arguments.conditions import check_protocol, open_data, resolve_conditions
+from zoo.api.arguments.engines import LOCAL, EngineChoice, resolve_engine
+from zoo.api.arguments.ensembles import refuse_ensemble
+from zoo.api.arguments.inputs import (
     CardLike,
     PathLike,
     Paths,
@@ -42,9 +40,11 @@ from zoo.api.inputs import (
     resolve_limits,
     resolve_store,
 )
-from zoo.api.messages import Messages, OnMessage, silent
-from zoo.api.registrations import ClaimsArgument, applying_claims
-from zoo.api.tables import frame, html_table
+from zoo.api.bench import BenchPlan, BenchResults, OnEvent
+from zoo.api.output.data_messages import report_data
+from zoo.api.output.messages import Messages, OnMessage, silent
+from zoo.api.output.tables import frame, html_table
+from zoo.api.registration.registrations import ClaimsArgument, applying_claims
 from zoo.config.arguments import PATH, one_of_types, optional_text, whole
 from zoo.config.atomic import write_text
 from zoo.config.errors import ConfigError

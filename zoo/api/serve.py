@@ -16,9 +16,9 @@ from benchmark.runs.deployment.predictions import Predictor
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.export.decision_file import ExportedModel, decision_document
-from zoo.api.inputs import PathLike, resolve_run, resolve_store
-from zoo.api.messages import Messages, OnMessage, silent
-from zoo.api.rules import under_rule
+from zoo.api.arguments.inputs import PathLike, resolve_run, resolve_store
+from zoo.api.arguments.rules import under_rule
+from zoo.api.output.messages import Messages, OnMessage, silent
 from zoo.config.arguments import real, text, whole
 from zoo.config.errors import ConfigError
 

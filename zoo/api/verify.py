@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from benchmark.runs.protocol import AUTO, built_in_protocols, load_protocol
 from benchmark.runs.registration import Registration, digest
 from benchmark.runs.run import Run
-from benchmark.runs.storage.chain import Chain, read_chain, read_chains_apart
-from benchmark.runs.storage.evaluations import evaluation_ids
+from benchmark.runs.storage.beside.chain import Chain, read_chain, read_chains_apart
+from benchmark.runs.storage.beside.evaluations import evaluation_ids
 from benchmark.runs.storage.files import Damaged
-from benchmark.runs.storage.mirror import is_uri
+from benchmark.runs.storage.remote.mirror import is_uri
 from benchmark.runs.storage.store import Store
-from benchmark.runs.storage.verification import (
+from benchmark.runs.storage.upkeep.verification import (
     STAGES,
     Check,
     apart_checks,
@@ -29,10 +29,10 @@ from reports.report import same_conditions
 from reports.results.folds import pool_folds
 from reports.results.measured import collect_multiclass_results, collect_results, conditions, is_multiclass
 from reports.verdicts.registered import ClaimsOrder, order_of, order_text, verdict_changes
-from zoo.api.inputs import PathLike, Paths, as_declared, known_cards, resolve_existing_store
-from zoo.api.messages import Messages, OnMessage, silent
-from zoo.api.registrations import ClaimsArgument, resolve_claims
-from zoo.api.tables import frame, html_table
+from zoo.api.arguments.inputs import PathLike, Paths, as_declared, known_cards, resolve_existing_store
+from zoo.api.output.messages import Messages, OnMessage, silent
+from zoo.api.output.tables import frame, html_table
+from zoo.api.registration.registrations import ClaimsArgument, resolve_claims
 from zoo.config.arguments import optional_text
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import typer
 
-from benchmark.runs.storage.mirror import is_uri, mirror_folder
+from benchmark.runs.storage.remote.mirror import is_uri, mirror_folder
 
 _SUFFIXES = (".yaml", ".yml")
 

@@ -25,12 +25,12 @@ from benchmark.runs.execution.events import (
 )
 from reports.render.terminal.runs import status_line
 from reports.render.terminal.table import escape
-from reports.results.protocol_choices import protocol_lines
-from reports.results.skipped import SkippedCard, by_reason
-from reports.results.split_faults import fault_text
-from reports.results.split_lines import split_lines, split_notes
+from reports.results.conditions.protocol_choices import protocol_lines
+from reports.results.conditions.skipped import SkippedCard, by_reason
+from reports.results.conditions.split_faults import fault_text
+from reports.results.conditions.split_lines import split_lines, split_notes
 from reports.text import listed, measured, one_line, plural
-from zoo.api.expected_time import PlannedCost
+from zoo.api.output.expected_time import PlannedCost
 from zoo.cli.plain_progress import Clock, Pace, can_redraw, duration, step_line
 from zoo.cli.time_left import UNKNOWN, RunState, time_left
 

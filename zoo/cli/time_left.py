@@ -13,7 +13,7 @@ from zoo.models.registry import get_builder
 
 if TYPE_CHECKING:
     from benchmark.runs.run import Progress, Run, RunSpec
-    from zoo.api.expected_time import PlannedCost
+    from zoo.api.output.expected_time import PlannedCost
 
 UNKNOWN = "time left not known yet"
 _ENOUGH = 0.1

@@ -19,9 +19,9 @@ from benchmark.evidence.diagnosis.out_of_distribution import fit_reference
 from benchmark.evidence.diagnosis.reference import FIELDS, LOOKS, OODReference, references_in
 from benchmark.runs.command_line import bench_command
 from benchmark.runs.run import Run
+from benchmark.runs.storage.beside.remembered import words_of_cards
 from benchmark.runs.storage.files import Damaged, read_bytes
 from benchmark.runs.storage.lookup import scoring_runs
-from benchmark.runs.storage.remembered import words_of_cards
 from benchmark.runs.storage.store import Store
 from zoo.config.errors import ConfigError
 from zoo.models.recipe import AverageRecipe

@@ -18,7 +18,7 @@ from benchmark.runs.deployment.model_files import references_of
 from benchmark.runs.deployment.multiclass import AnyDecisionRule, AnyPrediction
 from benchmark.runs.deployment.predictions import Predictor
 from benchmark.runs.run import Run, now
-from benchmark.runs.storage.evaluations import Evaluation, EvaluationSpec, save_evaluation
+from benchmark.runs.storage.beside.evaluations import Evaluation, EvaluationSpec, save_evaluation
 from benchmark.runs.storage.store import Store
 from zoo.config.errors import ConfigError
 

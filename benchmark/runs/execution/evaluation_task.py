@@ -20,7 +20,7 @@ from benchmark.runs.deployment.outside import Watch, choose_images, evaluate_ima
 from benchmark.runs.execution.engines.compute_task import open_again
 from benchmark.runs.execution.engines.tasks import ENGINES, error_file, new_folder
 from benchmark.runs.run import Run
-from benchmark.runs.storage.evaluations import Evaluation, EvaluationSpec, model_digest, stored_evaluation
+from benchmark.runs.storage.beside.evaluations import Evaluation, EvaluationSpec, model_digest, stored_evaluation
 from benchmark.runs.storage.store import Store
 from zoo.config.atomic import write_text
 from zoo.config.errors import ConfigError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmark.runs.cross_validation import is_fold, whole_spec
 from benchmark.runs.run import Run
-from benchmark.runs.storage.remembered import latest_conditions, same_source
+from benchmark.runs.storage.beside.remembered import latest_conditions, same_source
 from benchmark.runs.storage.store import Problem, Store
 from zoo.config.errors import ConfigError
 from zoo.config.strict_yaml import unknown

@@ -15,8 +15,8 @@ from reports.render.html.finished import finished_runs
 from reports.render.html.multiclass import ClassCardView, ClassesView
 from reports.render.html.scores import slider_data
 from reports.report import Section
-from reports.results.card_figures import CardFigures
-from reports.results.compare import Comparison
+from reports.results.comparison.card_figures import CardFigures
+from reports.results.comparison.published import Comparison
 from reports.results.probabilities import Probabilities
 from zoo.models.card import ModelCard
 

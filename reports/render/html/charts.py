@@ -11,9 +11,9 @@ from reports.figures import card as plots
 from reports.figures.drawn import drawn_svg
 from reports.figures.multiclass import class_areas, class_roc_figure, top_label_figure
 from reports.figures.svg import inline_svg
-from reports.results.card_figures import CardFigures
+from reports.results.comparison.card_figures import CardFigures
 from reports.results.curves import CardCurves
-from reports.results.multiclass import MulticlassCard
+from reports.results.multiclass.figures import MulticlassCard
 from reports.results.probabilities import Probabilities
 from reports.text import capital, plural
 

@@ -11,7 +11,7 @@ from benchmark.evidence.decisions.decide import decide_all
 from benchmark.evidence.scores import AnyScores, MulticlassScores
 from benchmark.runs.run import Run
 from reports.render.html.scores import packed_labels, packed_scores
-from reports.results.multiclass import MulticlassCard, MulticlassProbabilities
+from reports.results.multiclass.figures import MulticlassCard, MulticlassProbabilities
 
 SLIDER_METRICS = ("recall", "specificity", "precision", "f1")
 """The metrics of the threshold slider of one class. Accuracy is left out: it is high for every rare class."""

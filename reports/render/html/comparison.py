@@ -9,9 +9,9 @@ from typing import Literal
 from benchmark.evidence.estimate import Estimate
 from reports.render.html.bars import Axis, Bar, axis_over
 from reports.report import Section
-from reports.results.card_figures import CardFigures
-from reports.results.compare import Comparison, final_test_figures
-from reports.results.pairs import Ranking
+from reports.results.comparison.card_figures import CardFigures
+from reports.results.comparison.pairs import Ranking
+from reports.results.comparison.published import Comparison, final_test_figures
 from reports.summary.model import Summary
 from reports.text import number
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmark.runs.run import Run
-from reports.results.card_figures import CardFigures
+from reports.results.comparison.card_figures import CardFigures
 
 
 def finished_runs(figures: CardFigures, runs: Sequence[Run]) -> tuple[Run, ...]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from reports.gallery.gallery import Gallery
 from reports.report import Section
-from reports.results.image_errors import ImageError, ImageErrors
-from reports.results.image_errors_text import left_out, meaning, summary
+from reports.results.images.errors import ImageError, ImageErrors
+from reports.results.images.errors_text import left_out, meaning, summary
 from reports.results.scale import probability_text
 from reports.text import probability
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from reports.results.multiclass import ClassMatrix, DecidedRuns
+from reports.results.multiclass.figures import ClassMatrix, DecidedRuns
 from reports.text import MISSING
 
 _DENSE, _UPRIGHT = 7, 4

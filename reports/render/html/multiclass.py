@@ -15,10 +15,10 @@ from reports.render.html.class_switch import PanelView, panel_view, too_many_sco
 from reports.render.html.finished import finished_runs
 from reports.render.html.matrix import MatrixView, matrix_view
 from reports.report import Section
-from reports.results.card_figures import CardFigures
-from reports.results.decision_text import undefined_figures
-from reports.results.multiclass import ARGMAX, MulticlassCard, MulticlassProbabilities
-from reports.results.multiclass_text import decision_keys, lowest_recall, overall_keys
+from reports.results.comparison.card_figures import CardFigures
+from reports.results.multiclass.decision_text import undefined_figures
+from reports.results.multiclass.figures import ARGMAX, MulticlassCard, MulticlassProbabilities
+from reports.results.multiclass.text import decision_keys, lowest_recall, overall_keys
 from reports.text import threshold
 
 _TOO_LARGE = "The class switch is left out: with the scores of every image the page would be too large."

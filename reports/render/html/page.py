@@ -35,10 +35,12 @@ from reports.render.html.together import TogetherView, together_view
 from reports.render.html.training_size import training_size_views
 from reports.render.html.verdicts import ClaimsView, claims_view
 from reports.report import Report, Section, title
-from reports.results import label_errors_text, outside_text, ranking_text, shortcuts_text
-from reports.results.compare import difference_text, published_text
-from reports.results.methods import UNKNOWN
-from reports.results.split_faults import BY_DESIGN, own_faults
+from reports.results.comparison import ranking_text
+from reports.results.comparison.published import difference_text, published_text
+from reports.results.conditions.methods import UNKNOWN
+from reports.results.conditions.split_faults import BY_DESIGN, own_faults
+from reports.results.images import label_errors_text, shortcuts_text
+from reports.results.outside import text as outside_text
 from reports.summary.explained import GLOSSARY
 from reports.summary.labels import labels
 from reports.summary.text import compared_cards

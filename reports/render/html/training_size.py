@@ -10,8 +10,8 @@ from markupsafe import Markup
 from reports.figures.drawn import drawn_svg
 from reports.figures.svg import inline_svg
 from reports.figures.training_size import training_size_figure
-from reports.results.training_size import TrainingSizeCurve
-from reports.results.training_size_text import ALT, answers, cells, description, heading, heads, notes
+from reports.results.training_size.figures import TrainingSizeCurve
+from reports.results.training_size.text import ALT, answers, cells, description, heading, heads, notes
 
 
 @dataclass(frozen=True)

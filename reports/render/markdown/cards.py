@@ -11,13 +11,13 @@ from reports.render.markdown.multiclass import multiclass_card_markdown, recall_
 from reports.render.markdown.table import cell, folded, table
 from reports.render.words import NO_FAULT
 from reports.report import Section
-from reports.results.card_figures import CardFigures, failures, known_figures, summary_measures
-from reports.results.leading import Leading, leading, nothing_chosen
+from reports.results.comparison.card_figures import CardFigures, failures, known_figures, summary_measures
+from reports.results.comparison.leading import Leading, leading, nothing_chosen
+from reports.results.conditions.recipe import recipe_in_words
+from reports.results.conditions.split_faults import BY_DESIGN, own_faults
 from reports.results.measured import is_multiclass
-from reports.results.multiclass import ARGMAX
-from reports.results.multiclass_text import overall_keys
-from reports.results.recipe import recipe_in_words
-from reports.results.split_faults import BY_DESIGN, own_faults
+from reports.results.multiclass.figures import ARGMAX
+from reports.results.multiclass.text import overall_keys
 from reports.text import capital, measured, probability
 
 _RUNS_PER_TABLE = 3

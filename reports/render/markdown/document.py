@@ -25,7 +25,7 @@ from reports.render.markdown.table import cell, code, folded, image, table
 from reports.render.markdown.training_size import training_size_markdown
 from reports.render.words import PUBLISHED, SKIPPED
 from reports.report import Report, Section, title
-from reports.results.compare import Comparison, difference_text, published_text
+from reports.results.comparison.published import Comparison, difference_text, published_text
 from reports.text import MISSING, decimals_of, estimate, interval, plural
 
 

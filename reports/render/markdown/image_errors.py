@@ -5,8 +5,8 @@ from __future__ import annotations
 from reports.render.markdown.table import cell, folded, table
 from reports.render.words import MISSED_IMAGES
 from reports.report import Section
-from reports.results.image_errors import ImageErrors
-from reports.results.image_errors_text import left_out, meaning, summary
+from reports.results.images.errors import ImageErrors
+from reports.results.images.errors_text import left_out, meaning, summary
 from reports.text import plural, probability
 
 _MOST = 50

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reports.render.markdown.table import cell, table
 from reports.render.words import LABEL_ERRORS
 from reports.report import Section
-from reports.results.label_errors_text import HEADS, rows, sentences
+from reports.results.images.label_errors_text import HEADS, rows, sentences
 
 
 def label_errors_markdown(section: Section) -> list[str]:

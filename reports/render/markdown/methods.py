@@ -9,7 +9,7 @@ from reports.limits import limits
 from reports.render.markdown.table import cell, folded, table
 from reports.render.words import CHECKLISTS, COSTS
 from reports.report import Section
-from reports.results.methods import NOT_RECORDED, UNKNOWN, Methods, RunCosts
+from reports.results.conditions.methods import NOT_RECORDED, UNKNOWN, Methods, RunCosts
 from reports.text import number, seconds
 
 

@@ -11,13 +11,13 @@ from benchmark.runs.run import Run
 from reports.render.markdown.table import cell, folded, table
 from reports.render.words import RECALL_BY_CLASS
 from reports.report import Section
-from reports.results.card_figures import CardFigures
-from reports.results.decision_text import decision_remarks, undefined_figures
+from reports.results.comparison.card_figures import CardFigures
+from reports.results.comparison.leading import Leading
 from reports.results.guarantee_text import stated_share
-from reports.results.leading import Leading
 from reports.results.measured import decides_by_choice
-from reports.results.multiclass import ARGMAX, DecidedRuns, MulticlassCard, MulticlassProbabilities
-from reports.results.multiclass_text import (
+from reports.results.multiclass.decision_text import decision_remarks, undefined_figures
+from reports.results.multiclass.figures import ARGMAX, DecidedRuns, MulticlassCard, MulticlassProbabilities
+from reports.results.multiclass.text import (
     MOST_CLASSES,
     class_heads,
     class_rows,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.render.markdown.table import cell, folded, table
-from reports.results.outside import OutsideValidation
-from reports.results.outside_text import (
+from reports.results.outside.text import (
     INTRODUCTION,
     RECALIBRATED_HEADS,
     TITLE,
@@ -17,6 +16,7 @@ from reports.results.outside_text import (
     rows_text,
     sentences,
 )
+from reports.results.outside.validation import OutsideValidation
 
 
 def outside_markdown(validations: Sequence[OutsideValidation]) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from reports.render.markdown.table import table
 from reports.render.words import RANKING
-from reports.results.pairs import Ranking
-from reports.results.ranking_text import HEADS, rows, summary
+from reports.results.comparison.pairs import Ranking
+from reports.results.comparison.ranking_text import HEADS, rows, summary
 
 
 def ranking_markdown(ranking: Ranking) -> list[str]:

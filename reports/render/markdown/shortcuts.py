@@ -5,7 +5,7 @@ from __future__ import annotations
 from reports.render.markdown.table import cell, table
 from reports.render.words import SHORTCUTS
 from reports.report import Section
-from reports.results.shortcuts_text import FACT_HEADS, GAIN_HEADS, fact_rows, gain_rows, sentences
+from reports.results.images.shortcuts_text import FACT_HEADS, GAIN_HEADS, fact_rows, gain_rows, sentences
 
 
 def shortcuts_markdown(section: Section) -> list[str]:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from reports.figures.pictures import Picture
 from reports.render.markdown.table import cell, code, image, table
 from reports.render.words import TRAINING_IMAGES
-from reports.results.training_size import TrainingSizeCurve
-from reports.results.training_size_text import answers, cells, description, heading, heads, notes
+from reports.results.training_size.figures import TrainingSizeCurve
+from reports.results.training_size.text import answers, cells, description, heading, heads, notes
 
 
 def training_size_markdown(curves: Sequence[TrainingSizeCurve], pictures: Mapping[str, Picture]) -> list[str]:

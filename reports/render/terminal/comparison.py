@@ -15,13 +15,13 @@ from benchmark.runs.command_line import store_option
 from reports.render.terminal.multiclass import diagnosis, multiclass_comparison, stacked
 from reports.render.terminal.summary import summary_view
 from reports.render.terminal.table import escape, plain_table
-from reports.results.compare import difference_text, final_test_figures, published_text
+from reports.results.comparison.published import difference_text, final_test_figures, published_text
 from reports.text import MISSING, listed, seconds
 
 if TYPE_CHECKING:
     from benchmark.runs.run import Run
     from reports.report import Report, Section
-    from reports.results.compare import Comparison
+    from reports.results.comparison.published import Comparison
 
 _NAME = 26  # columns of the longest built-in name
 _NARROW, _WIDE = 110, 170

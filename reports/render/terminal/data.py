@@ -11,8 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from reports.render.terminal.table import escape, plain_table
-from reports.results.accounts import account_lines, patients_unknown
-from reports.results.shortcuts_text import unjudged_line
+from reports.results.conditions.accounts import account_lines, patients_unknown
+from reports.results.images.shortcuts_text import unjudged_line
 from reports.text import MISSING, plural
 
 if TYPE_CHECKING:

@@ -14,10 +14,11 @@ from benchmark.evidence.metrics.registry import label_of
 from benchmark.runs.cross_validation import is_unfinished
 from reports.render.terminal.table import escape, plain_table
 from reports.render.words import RECALL_BY_CLASS
-from reports.results.decision_text import undefined_figures
-from reports.results.leading import Leading, nothing_chosen
+from reports.results.comparison.leading import Leading, nothing_chosen
+from reports.results.conditions.split_faults import fault_text
 from reports.results.measured import decides_by_choice
-from reports.results.multiclass_text import (
+from reports.results.multiclass.decision_text import undefined_figures
+from reports.results.multiclass.text import (
     class_heads,
     class_rows,
     confusions,
@@ -26,7 +27,6 @@ from reports.results.multiclass_text import (
     matrix_rows,
     never_called,
 )
-from reports.results.split_faults import fault_text
 from reports.text import MISSING, listed, measured, number, seconds
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from benchmark.evidence.estimate import Estimate
     from benchmark.runs.run import Run
     from reports.report import Section
-    from reports.results.multiclass import ClassMatrix
+    from reports.results.multiclass.figures import ClassMatrix
 
 _KEYS = ("accuracy", "recall:macro", "auc:macro")
 _WIDE = 110

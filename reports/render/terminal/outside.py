@@ -11,8 +11,7 @@ from benchmark.evidence.estimate import Estimate
 from reports.render.csv_text import csv_text
 from reports.render.json_value import json_value
 from reports.render.terminal.table import escape, plain_table
-from reports.results.outside import OutsideRow, OutsideValidation
-from reports.results.outside_text import (
+from reports.results.outside.text import (
     GROUPS,
     RECALIBRATED_HEADS,
     heading,
@@ -22,6 +21,7 @@ from reports.results.outside_text import (
     rows_text,
     sentences,
 )
+from reports.results.outside.validation import OutsideRow, OutsideValidation
 from reports.text import MISSING
 
 COLUMNS = (

@@ -12,9 +12,9 @@ from benchmark.evidence.comparison.paired import NO_DIFFERENCE
 from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.metrics.registry import label_of
 from reports.render.terminal.table import escape, plain_table
-from reports.results import ranking_text
-from reports.results.class_pairs import CallsOfPair, ClassComparison
-from reports.results.pairs import Pair, Ranking
+from reports.results.comparison import ranking_text
+from reports.results.comparison.pairs import Pair, Ranking
+from reports.results.multiclass.class_pairs import CallsOfPair, ClassComparison
 from reports.text import MISSING, capital, estimate, number, one_line, p_text, plural
 
 _PAIR_HEADS = ("A", "B", "A - B", "p", "Holm", "power\n80%")

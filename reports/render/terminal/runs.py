@@ -10,9 +10,9 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.text import Text
 
 from reports.render.terminal.table import Column, LongTable, escape, plain_table
-from reports.results.leading import Leading, leading
+from reports.results.comparison.leading import Leading, leading
+from reports.results.conditions.split_faults import fault_text
 from reports.results.measured import is_multiclass
-from reports.results.split_faults import fault_text
 from reports.text import MISSING, measured, one_line, seconds
 
 if TYPE_CHECKING:

@@ -27,11 +27,14 @@ from reports.render.terminal.table import escape, plain_table
 from reports.render.terminal.text_chart import text_chart
 from reports.render.words import NO_FAULT, PUBLISHED
 from reports.report import outside_of, summary_of
-from reports.results.card_figures import caution_note, failures, known_figures
-from reports.results.compare import compare_card, difference_text, published_text
+from reports.results.comparison.card_figures import caution_note, failures, known_figures
+from reports.results.comparison.leading import leading, nothing_chosen
+from reports.results.comparison.published import compare_card, difference_text, published_text
+from reports.results.conditions.methods import members_in_words, methods
+from reports.results.conditions.recipe import AVERAGED, NO_EPOCHS, recipe_in_words
+from reports.results.conditions.split_faults import BY_DESIGN
 from reports.results.curves import SeedHistory, seed_history
 from reports.results.guarantee_text import stated_share
-from reports.results.leading import leading, nothing_chosen
 from reports.results.measured import (
     collect_multiclass_results,
     collect_results,
@@ -39,12 +42,9 @@ from reports.results.measured import (
     decides_by_choice,
     is_multiclass,
 )
-from reports.results.methods import members_in_words, methods
-from reports.results.multiclass import multiclass_card
-from reports.results.multiclass_text import decision_lines, overall_keys
-from reports.results.outside_text import one_line_about
-from reports.results.recipe import AVERAGED, NO_EPOCHS, recipe_in_words
-from reports.results.split_faults import BY_DESIGN
+from reports.results.multiclass.figures import multiclass_card
+from reports.results.multiclass.text import decision_lines, overall_keys
+from reports.results.outside.text import one_line_about
 from reports.summary.fine_tuning import gain_of_run
 from reports.summary.text import fine_tuning_sentence
 from reports.text import (

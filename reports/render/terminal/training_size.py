@@ -7,8 +7,8 @@ from rich.text import Text
 
 from benchmark.evidence.estimate import Estimate
 from reports.render.terminal.table import escape, plain_table
-from reports.results.training_size import TrainingSizeCurve
-from reports.results.training_size_text import answers, cells, description, heads, notes
+from reports.results.training_size.figures import TrainingSizeCurve
+from reports.results.training_size.text import answers, cells, description, heads, notes
 from reports.text import number
 
 _WIDTH = 50

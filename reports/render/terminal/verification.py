@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from benchmark.runs.storage.verification import Check
+from benchmark.runs.storage.upkeep.verification import Check
 from reports.render.terminal.table import escape, plain_table
 
 _STYLES = {"same": "bold green", "other": "bold yellow", "tampered": "bold red", "unchecked": "bold"}

@@ -15,7 +15,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.sources import open_dataset
 from benchmark.data.splits import Sampling, Split, make_split
 from benchmark.runs.shortcuts import SplitShortcuts, shortcuts_of_dataset, shortcuts_of_split
-from benchmark.runs.storage.shortcuts import read_shortcuts, write_shortcuts
+from benchmark.runs.storage.beside.shortcuts import read_shortcuts, write_shortcuts
 from benchmark.runs.storage.store import Store
 from tests.support.images import save
 from tests.support.pictures import picture

@@ -15,7 +15,7 @@ from reports.figures.forest import forest_figure
 from reports.figures.svg import inline_svg, to_svg
 from reports.render.markdown.document import render
 from reports.report import Report, build_report
-from reports.results.card_figures import card_figures
+from reports.results.comparison.card_figures import card_figures
 from tests.support.galleries import made
 from tests.support.multiclass_galleries import made as made_of_classes
 from tests.support.records import make_card, make_run, recorded_history

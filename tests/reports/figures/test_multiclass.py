@@ -22,7 +22,7 @@ from reports.figures.multiclass import (
 )
 from reports.figures.svg import inline_svg, svg_file, to_svg
 from reports.report import Report, Section, build_report
-from reports.results.multiclass import ClassCurves, ClassMatrix
+from reports.results.multiclass.figures import ClassCurves, ClassMatrix
 from tests.support.multiclass_stores import BETTER, COLLAPSED, FAILED, WORSE, ten_classes_in, three_classes_in
 from tests.support.pages import LONG
 

@@ -17,7 +17,7 @@ from benchmark.evidence.planning.noise import Noise
 from benchmark.evidence.scores import TestScores
 from reports.planning.model import ClaimPlan, Experiment
 from reports.planning.plan import plan_claims
-from reports.results.compare import minus_published
+from reports.results.comparison.published import minus_published
 from reports.verdicts.figures import figure_decision
 from tests.support.claims import claims_of, class_matrix, contents, figure, row, several
 from zoo.models.card import PublishedFigure

@@ -19,8 +19,8 @@ from benchmark.runs.cross_validation import CrossValidatedRun
 from benchmark.runs.decision_rule import DecisionRule
 from benchmark.runs.protocol import Protocol, ThresholdRule
 from benchmark.runs.run import Run
+from benchmark.runs.storage.beside.remembered import remember_bench
 from benchmark.runs.storage.lookup import resolve_run
-from benchmark.runs.storage.remembered import remember_bench
 from benchmark.runs.storage.store import Store
 from reports.figures.card import history_figure
 from reports.gallery.multiclass import decisions_of
@@ -28,11 +28,11 @@ from reports.render.html.scores import slider_data
 from reports.render.markdown.cards import diagnosis_markdown
 from reports.render.markdown.document import render as render_markdown
 from reports.report import Section, build_report
+from reports.results.comparison.pairs import compare_pair
 from reports.results.curves import card_curves, learning_curves
 from reports.results.folds import calibrated, pool_folds
 from reports.results.measured import CardResults, collect_multiclass_results, collect_results
-from reports.results.multiclass import multiclass_card
-from reports.results.pairs import compare_pair
+from reports.results.multiclass.figures import multiclass_card
 from reports.results.probabilities import probabilities
 from reports.results.rescored import all_with_rule
 from reports.summary.heading import data_in_words

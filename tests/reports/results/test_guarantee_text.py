@@ -13,10 +13,10 @@ from benchmark.runs.protocol import ThresholdRule
 from benchmark.runs.run import SplitFacts
 from benchmark.runs.storage.store import Store
 from reports.report import summary_of
+from reports.results.comparison.leading import leading
+from reports.results.conditions.split_lines import split_lines
 from reports.results.guarantee_text import stated_share
-from reports.results.leading import leading
 from reports.results.rescored import with_rule
-from reports.results.split_lines import split_lines
 from tests.support.records import KAGGLE, on_val, planted
 from tests.support.stored import keep
 from tests.support.tiny import protocol as tiny_protocol

@@ -16,16 +16,16 @@ from benchmark.data.dataset import PatientFacts
 from benchmark.evidence.diagnosis.training_record import TrainingDiagnostics
 from benchmark.evidence.scores import TestScores
 from benchmark.runs.protocol import load_protocol
-from benchmark.runs.storage.remembered import remember_bench
+from benchmark.runs.storage.beside.remembered import remember_bench
 from benchmark.runs.storage.store import Store
 from reports.findings import findings
 from reports.render.html.page import render as render_html
 from reports.render.markdown.document import render as render_markdown
 from reports.render.terminal.summary import summary_view
 from reports.report import build_report, summary_of
+from reports.results.comparison.pairs import compare_pair
+from reports.results.conditions.split_faults import BY_DESIGN, fault_text
 from reports.results.measured import collect_results
-from reports.results.pairs import compare_pair
-from reports.results.split_faults import BY_DESIGN, fault_text
 from reports.summary.build import summarise
 from reports.summary.comparisons import is_constant
 from reports.summary.heading import heading

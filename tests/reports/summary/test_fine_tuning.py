@@ -15,8 +15,8 @@ from reports.render.markdown.document import render as render_markdown
 from reports.render.terminal.show import run_view
 from reports.render.terminal.summary import summary_view
 from reports.report import build_report, summary_of
+from reports.results.comparison.pairs import compare_pair
 from reports.results.measured import collect_results
-from reports.results.pairs import compare_pair
 from reports.summary.fine_tuning import gain_of_run
 from reports.summary.model import Summary
 from reports.summary.text import fine_tuning_sentence

@@ -15,8 +15,8 @@ from statsmodels.stats.multitest import multipletests
 from benchmark.evidence import TestScores, ValidationScores
 from benchmark.evidence.diagnosis.training_record import TrainingDiagnostics
 from benchmark.runs.storage.store import Store
+from reports.results.comparison.pairs import difference, gain_of_calibration, gain_of_threshold
 from reports.results.measured import CardResults, collect_results
-from reports.results.pairs import difference, gain_of_calibration, gain_of_threshold
 from reports.verdicts.attribution import ChangeEffect, card_change, change_effects
 from tests.support.records import make_card, on_test, on_val, planted
 from tests.support.stored import keep

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.runs.run import now
-from benchmark.runs.storage.chain import read_chain
+from benchmark.runs.storage.beside.chain import read_chain
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims
 from reports.claims.registered import RULES
@@ -15,7 +15,7 @@ from reports.results.measured import collect_results
 from reports.verdicts.registered import ClaimsOrder, names_of, order_of, order_text, verdict_changes
 from tests.support.registered import CARD, OTHER, claims_in, entry, registered_store, spec_of
 from tests.support.stored import keep
-from zoo.api.registrations import record_outcome
+from zoo.api.registration.registrations import record_outcome
 
 ROWS = (f"row {CARD}", f"row {OTHER}")
 SAID = "statement said-0"

@@ -11,13 +11,13 @@ import pytest
 import zoo as package
 from benchmark.data.dataset import DataError
 from benchmark.runs.drawn_split import draw_split
-from benchmark.runs.storage.chain import read_chain
+from benchmark.runs.storage.beside.chain import read_chain
 from benchmark.runs.storage.store import Store
 from tests.support.tiny import card, finished, protocol, write_npz, write_protocol
 from tests.zoo.cli import test_app as test_zoo_cli
 from tests.zoo.cli.test_app import Zoo
 from zoo.api import curve as module
-from zoo.api import registered_runs
+from zoo.api.registration import registered_runs
 from zoo.config.errors import ConfigError
 
 zoo = test_zoo_cli.zoo

@@ -17,11 +17,11 @@ import zoo as package
 from benchmark.data.dataset import DataError
 from benchmark.data.sources import open_dataset
 from benchmark.runs.deployment.known_images import IMAGES, write_known
-from benchmark.runs.storage.evaluations import EVALUATIONS
+from benchmark.runs.storage.beside.evaluations import EVALUATIONS
 from benchmark.runs.storage.store import Store
 from tests.support.kept import in_this_process
 from tests.support.tiny import SIDE, write_folder
-from tests.zoo.api.test_galleries import keep
+from tests.zoo.api.output.test_galleries import keep
 from tests.zoo.cli import test_app as test_zoo_cli
 from tests.zoo.cli.test_app import Zoo
 from zoo.config.errors import ConfigError

@@ -14,7 +14,7 @@ import pytest
 import zoo as package
 from benchmark.data.dataset import DataError
 from benchmark.runs.execution.evaluation_task import compute, main, write_evaluation_tasks
-from benchmark.runs.storage.evaluations import EVALUATIONS
+from benchmark.runs.storage.beside.evaluations import EVALUATIONS
 from benchmark.runs.storage.store import Store
 from tests.support.evaluated_models import keep_models, write_elsewhere
 from tests.support.kept import in_this_process

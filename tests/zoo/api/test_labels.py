@@ -12,7 +12,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.splits import Split, make_split
 from benchmark.runs.label_errors import LabelCheck
 from benchmark.runs.run import conditions_of
-from benchmark.runs.storage.label_errors import RecordedLabels, read_labels
+from benchmark.runs.storage.beside.label_errors import RecordedLabels, read_labels
 from benchmark.runs.storage.store import Store
 from tests.support.tiny import protocol
 from zoo.api import labels as module

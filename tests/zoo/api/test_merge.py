@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import zoo
-from benchmark.runs.storage.chain import read_chain, read_chains_apart
-from benchmark.runs.storage.label_errors import RecordedLabels, read_labels, write_labels
+from benchmark.runs.storage.beside.chain import read_chain, read_chains_apart
+from benchmark.runs.storage.beside.label_errors import RecordedLabels, read_labels, write_labels
 from benchmark.runs.storage.store import MODEL, Store
 from tests.support.records import on_test, planted
 from tests.support.registered import registered_store

@@ -13,7 +13,7 @@ from benchmark.data.sources import open_dataset
 from benchmark.runs.storage.store import Store
 from tests.support.kept import in_this_process
 from tests.support.tiny import run_python, write_folder
-from tests.zoo.api.test_galleries import keep
+from tests.zoo.api.output.test_galleries import keep
 from tests.zoo.cli import test_app as test_zoo_cli
 from tests.zoo.cli.test_app import Zoo
 from zoo.config.errors import ConfigError

@@ -11,7 +11,7 @@ import pytest
 import zoo
 from benchmark.runs.registration import Outcome
 from benchmark.runs.run import Run
-from benchmark.runs.storage.chain import append, record_digest
+from benchmark.runs.storage.beside.chain import append, record_digest
 from benchmark.runs.storage.store import MODEL, Store
 from tests.support.records import KAGGLE, make_card, make_spec
 from tests.support.registered import entry

@@ -14,8 +14,8 @@ from benchmark.runs.execution.engines.engine import Ended, Work
 from benchmark.runs.execution.events import Event, Finished, Reused
 from benchmark.runs.execution.execute import execute_all
 from benchmark.runs.run import RunSpec
-from benchmark.runs.storage.remembered import remember_bench
-from benchmark.runs.storage.remote import RemoteStore, open_store
+from benchmark.runs.storage.beside.remembered import remember_bench
+from benchmark.runs.storage.remote.store import RemoteStore, open_store
 from benchmark.runs.storage.store import Store
 from tests.support.records import KAGGLE, make_spec
 from tests.support.remotes import BUCKET, local_s3, machines, new_uri, remote_files

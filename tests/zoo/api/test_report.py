@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import zoo as package
-from benchmark.runs.storage.remembered import remember_bench
+from benchmark.runs.storage.beside.remembered import remember_bench
 from benchmark.runs.storage.store import Store
 from tests.support.records import KAGGLE
 from tests.support.stored import keep

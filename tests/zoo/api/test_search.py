@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import zoo as package
-from benchmark.runs.storage.chain import read_chain
+from benchmark.runs.storage.beside.chain import read_chain
 from benchmark.runs.storage.store import Store
 from search_spaces.space import load_space
 from tests.support.tiny import card, write_npz, write_protocol

@@ -16,7 +16,7 @@ from benchmark.runs.protocol import Choice, load_protocol
 from benchmark.runs.run import Progress, RunSpec
 from search_spaces.space import load_space
 from tests.support.records import make_run, make_spec
-from zoo.api.expected_time import PlannedCost
+from zoo.api.output.expected_time import PlannedCost
 from zoo.cli.plain_progress import SlowSteps, duration, with_progress
 from zoo.cli.progress import View, searching, watching
 from zoo.models.catalog import load_cards

@@ -86,11 +86,11 @@ def command(
     ] = False,
 ) -> None:
     """Run cards under a protocol, reuse stored runs, and print the comparison."""
-    from benchmark.runs.storage.remembered import protocol_option
+    from benchmark.runs.storage.beside.remembered import protocol_option
     from reports.render.terminal.comparison import answers, comparison_tables
     from reports.render.terminal.runs import plan_table
-    from reports.results.protocol_choices import protocol_lines, time_lines
-    from reports.results.split_lines import split_lines, split_notes
+    from reports.results.conditions.protocol_choices import protocol_lines, time_lines
+    from reports.results.conditions.split_lines import split_lines, split_notes
     from zoo.api.bench import plan_bench
     from zoo.cli.engines import engine_options
     from zoo.cli.progress import watching

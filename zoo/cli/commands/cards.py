@@ -32,8 +32,8 @@ def command(
     If a plug-in cannot be loaded, stderr names it, the list contains the other cards, and the exit code is 2.
     """
     from reports.render.terminal.cards import cards_table
-    from zoo.api.cuts import cut_lines
-    from zoo.api.weights import weights_lines
+    from zoo.api.output.cuts import cut_lines
+    from zoo.api.output.weights import weights_lines
     from zoo.config.errors import ConfigError
     from zoo.config.strict_yaml import write_yaml
     from zoo.models.catalog import load_catalog, select

@@ -79,8 +79,8 @@ def command(
     from reports.render.terminal.runs import plan_table
     from reports.render.terminal.training_size import curve_view
     from reports.render.training_size import COLUMNS
-    from reports.results.protocol_choices import time_lines
-    from reports.results.split_lines import split_lines
+    from reports.results.conditions.protocol_choices import time_lines
+    from reports.results.conditions.split_lines import split_lines
     from zoo.api.curve import plan_curve
     from zoo.cli.engines import engine_options
     from zoo.cli.progress import watching

@@ -24,9 +24,9 @@ def command(
     from benchmark.data.checks.describe import describe, measure
     from benchmark.runs.run import DatasetFacts
     from benchmark.runs.shortcuts import shortcuts_of_dataset
-    from reports.results.recognised import identity_line
-    from zoo.api.data_messages import class_group_warnings
-    from zoo.api.inputs import resolve_data
+    from reports.results.conditions.recognised import identity_line
+    from zoo.api.arguments.inputs import resolve_data
+    from zoo.api.output.data_messages import class_group_warnings
 
     dataset = resolve_data(source, patients, positive, hold_out=hold_out)
     measured = measure(dataset)

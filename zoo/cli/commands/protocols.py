@@ -43,9 +43,9 @@ def command(
     from dataclasses import asdict
 
     from benchmark.runs.auto_protocol import AutoPolicy
-    from benchmark.runs.storage.remembered import SourceOptions
+    from benchmark.runs.storage.beside.remembered import SourceOptions
     from reports.render.terminal.protocols import fields_table, protocols_table
-    from reports.results.protocol_choices import choice_lines
+    from reports.results.conditions.protocol_choices import choice_lines
     from zoo.api.protocols import listed_protocols, show_protocol
     from zoo.config.errors import ConfigError
     from zoo.config.strict_yaml import write_yaml

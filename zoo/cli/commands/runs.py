@@ -28,8 +28,8 @@ def _list(context: typer.Context, store: StoreOption = "runs", json: JsonOption 
 
 
 def _print_runs(store: str, json: bool) -> None:
-    from zoo.api.inputs import readable_runs, resolve_existing_store
-    from zoo.api.messages import Messages
+    from zoo.api.arguments.inputs import readable_runs, resolve_existing_store
+    from zoo.api.output.messages import Messages
 
     runs = readable_runs(resolve_existing_store(store), Messages(say))
     if json:

@@ -85,7 +85,7 @@ def command(
     """Tune a card on validation, write the winner as a card, and score it on the test split once."""
     from reports.render.terminal.comparison import comparison_tables
     from reports.render.terminal.search import search_tables
-    from reports.results.split_lines import split_lines
+    from reports.results.conditions.split_lines import split_lines
     from zoo.api.search import plan_search
     from zoo.cli.engines import engine_options
     from zoo.cli.progress import searching, watching

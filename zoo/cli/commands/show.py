@@ -15,8 +15,8 @@ def command(
     """Show one run: settings, figures with intervals, threshold, diagnosis, costs and a learning curve."""
     from reports.render.terminal.show import run_document, run_view
     from reports.results.folds import pool_folds
-    from zoo.api.inputs import resolve_existing_store, resolve_run
-    from zoo.api.messages import Messages
+    from zoo.api.arguments.inputs import resolve_existing_store, resolve_run
+    from zoo.api.output.messages import Messages
 
     source = resolve_existing_store(store)
     run = resolve_run(name, source, Messages(say), data, protocol, pool_folds)

@@ -54,8 +54,8 @@ def _mlflow(
 
 
 def _runs(store: str) -> tuple[Store, list[Run]]:
-    from zoo.api.inputs import resolve_existing_store, stored_runs
-    from zoo.api.messages import Messages
+    from zoo.api.arguments.inputs import resolve_existing_store, stored_runs
+    from zoo.api.output.messages import Messages
 
     source = resolve_existing_store(store)
     return source, stored_runs(source, Messages(say))

@@ -32,12 +32,12 @@ def command(
     scores, and 3 if a file was changed. It is 2 if an argument is wrong.
     """
     from reports.render.terminal.verification import verification_table
-    from zoo.api.inputs import resolve_existing_store
+    from zoo.api.arguments.inputs import resolve_existing_store
     from zoo.api.verify import verify
     from zoo.config.errors import ConfigError
 
     if digest:
-        from benchmark.runs.storage.chain import read_chain
+        from benchmark.runs.storage.beside.chain import read_chain
 
         head = read_chain(resolve_existing_store(store)).head
         if head is None:

@@ -17,7 +17,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.sources import open_dataset
 from benchmark.data.sources.entries import is_hidden
 from benchmark.data.sources.layout import PART_NAMES, image_root, read_layout
-from reports.results.accounts import account_lines
+from reports.results.conditions.accounts import account_lines
 from tests.support.images import image_folder, noise, opened, refusal, save
 
 PARTED = {"train/NORMAL": 4, "train/PNEUMONIA": 6, "test/NORMAL": 2, "test/PNEUMONIA": 3}

@@ -20,7 +20,7 @@ from benchmark.runs.deployment.multiclass import any_decider_of
 from benchmark.runs.deployment.predictions import Predictor
 from benchmark.runs.execution.reuse import reusable_run
 from benchmark.runs.run import Run
-from benchmark.runs.storage.evaluations import evaluations_of, model_digest
+from benchmark.runs.storage.beside.evaluations import evaluations_of, model_digest
 from benchmark.runs.storage.lookup import has_models
 from benchmark.runs.storage.store import Store
 from benchmark.training.use.model_file import load_model

@@ -12,8 +12,8 @@ import pytest
 
 from benchmark.runs.run import Run
 from benchmark.runs.storage import index, store
+from benchmark.runs.storage.beside.remembered import records
 from benchmark.runs.storage.index import INDEX, program_digest
-from benchmark.runs.storage.remembered import records
 from benchmark.runs.storage.store import PREDICTIONS, Store
 from tests.support.stored import keep
 from zoo.config.cache_dir import cache_dir

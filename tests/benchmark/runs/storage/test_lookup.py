@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.runs.run import Run
+from benchmark.runs.storage.beside.remembered import remember_bench
 from benchmark.runs.storage.lookup import Conditions, resolve_run
-from benchmark.runs.storage.remembered import remember_bench
 from benchmark.runs.storage.store import Store
 from tests.support.records import KAGGLE, PHANTOM, make_run
 from zoo.config.errors import ConfigError

@@ -14,7 +14,7 @@ from reports.claims.model import Claims
 from reports.figures.pictures import Picture, Pictures
 from reports.render.markdown.document import render
 from reports.report import build_report
-from reports.results.skipped import SkippedCard
+from reports.results.conditions.skipped import SkippedCard
 from reports.text import MISSING
 from tests.support.claims import contents
 from tests.support.claims import row as row_of

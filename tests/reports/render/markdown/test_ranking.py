@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from reports.render.markdown.ranking import ranking_markdown
+from reports.results.comparison.pairs import rank
 from reports.results.measured import collect_results
-from reports.results.pairs import rank
 from tests.support.judging import two_cards
 
 

@@ -10,7 +10,7 @@ import pytest
 from benchmark.runs.run import Run
 from reports.render.terminal.comparison import comparison_tables
 from reports.report import build_report
-from reports.results.skipped import SkippedCard
+from reports.results.conditions.skipped import SkippedCard
 from reports.text import MISSING
 from tests.support.records import (
     KAGGLE,

@@ -30,8 +30,8 @@ from reports.render.terminal.comparison import answers, comparison_tables
 from reports.render.terminal.data import data_tables
 from reports.render.terminal.pairs import pair_table, ranking_table
 from reports.render.terminal.runs import plan_table, runs_table
+from reports.results.comparison.pairs import compare_pair, rank
 from reports.results.measured import collect_results
-from reports.results.pairs import compare_pair, rank
 from tests.support.records import cards, make_run, make_spec
 from tests.support.study import SEVERAL, SINGLE, report_in
 from tests.support.terminal import SUMMARY

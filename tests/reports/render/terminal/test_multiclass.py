@@ -21,7 +21,7 @@ from reports.render.terminal.multiclass import matrix_lines
 from reports.render.terminal.runs import runs_table, status_line
 from reports.render.terminal.show import run_document, run_view
 from reports.report import build_report
-from reports.results.multiclass import ClassMatrix
+from reports.results.multiclass.figures import ClassMatrix
 from tests.reports.render.terminal.test_golden import printed
 from tests.support.multiclass_stores import (
     DIGITS,

@@ -11,8 +11,8 @@ from rich.console import Console, RenderableType
 from benchmark.evidence.metrics.registry import label_of
 from benchmark.runs.storage.store import Store
 from reports.render.terminal.pairs import pair_table, ranking_table
+from reports.results.comparison.pairs import compare_pair, rank
 from reports.results.measured import CardResults, collect_results
-from reports.results.pairs import compare_pair, rank
 from reports.text import MISSING
 from tests.support.records import make_card, on_test, planted
 from tests.support.stored import keep

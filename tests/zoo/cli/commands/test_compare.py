@@ -11,9 +11,9 @@ import pytest
 from benchmark.evidence.metrics.registry import measures
 from benchmark.runs.protocol import load_protocol
 from benchmark.runs.run import Run
-from benchmark.runs.storage.remembered import remember_bench
+from benchmark.runs.storage.beside.remembered import remember_bench
 from benchmark.runs.storage.store import Store
-from reports.results.leading import leading
+from reports.results.comparison.leading import leading
 from tests.support.records import KAGGLE, PHANTOM, make_run, of_counts, on_test, on_val, planted
 from tests.support.stored import keep
 from tests.support.tiny import ROOT, run_python

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from benchmark.runs.registration import Outcome, Registration
-from benchmark.runs.storage.chain import FOLDER, read_chain
+from benchmark.runs.storage.beside.chain import FOLDER, read_chain
 from benchmark.runs.storage.store import Store
 from tests.support.claims import contents, figure, row, write_claims
 from tests.support.forked import run_forked

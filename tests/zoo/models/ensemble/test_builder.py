@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from zoo.api.ensembles import refuse_ensemble, with_members
+from zoo.api.arguments.ensembles import refuse_ensemble, with_members
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard
 from zoo.models.catalog import load_cards

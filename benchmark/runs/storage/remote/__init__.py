@@ -1,0 +1,1 @@
+"""Stores at a URI."""

@@ -1,0 +1,1 @@
+"""Cards beside each other, and beside what was published."""

@@ -1,0 +1,1 @@
+"""What single images show: errors of cards, wrong labels, facts without content."""

@@ -1,0 +1,1 @@
+"""Results on three or more classes."""

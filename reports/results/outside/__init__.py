@@ -1,0 +1,1 @@
+"""External validations of stored models."""

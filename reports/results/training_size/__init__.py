@@ -1,0 +1,1 @@
+"""Figures by the number of training images."""

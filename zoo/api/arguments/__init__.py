@@ -1,0 +1,1 @@
+"""Arguments of the verbs, resolved to plain data and objects."""

@@ -1,0 +1,1 @@
+"""What the verbs give besides their results: messages, tables, galleries, expected times."""

@@ -1,0 +1,1 @@
+"""What is registered before the test split is opened."""
