@@ -226,11 +226,13 @@ class Progress:
         done: Number of batches done.
         total: Number of batches in all.
         label: What is being computed.
+        before: Number of batches in the phases that have ended.
     """
 
     done: int
     total: int
     label: str
+    before: int = 0
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import keras
 import numpy as np
@@ -45,11 +45,13 @@ class Step:
         done: Batches so far.
         total: Batches of all phases.
         label: The epoch or the features in progress, in words.
+        before: Batches of the phases that have ended. Those of the current phase may take a hundred times as long.
     """
 
     done: int
     total: int
     label: str
+    before: int = 0
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ def fit(
 
     def report(done: int, label: str) -> None:
         nonlocal progress
-        progress = Step(done, progress.total, label)
+        progress = replace(progress, done=done, label=label)
         on_step(progress)
 
     network = Network(
@@ -186,6 +188,7 @@ def fit(
     first = 0
     for number, phase in enumerate(phases):
         if number:
+            progress = replace(progress, before=first)
             _unfreeze(card, built, _unfrozen(card))
             network.update_prefix()
         _compile(network.tail, recipe, phase, batches, classes)

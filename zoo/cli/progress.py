@@ -232,6 +232,7 @@ class View:
         self.progress: dict[str, Progress] = {}
         self.started: dict[str, float] = {}
         self.seconds: dict[str, float] = {}
+        self.phase_started: dict[str, float] = {}
         self._mentioned: set[str] = set()
         self._planned = PlannedCost.of(plan.specs)
 
@@ -260,6 +261,9 @@ class View:
             case Started():
                 self.states[run_id], self.started[run_id] = "started", self._clock()
             case Progressed(progress=progress):
+                last = self.progress.get(run_id)
+                if progress.before and (last is None or last.before != progress.before):
+                    self.phase_started[run_id] = self._clock()
                 self.progress[run_id] = progress
             case Finished(run=run):
                 self.states[run_id], self.records[run_id] = "done", run
@@ -275,8 +279,8 @@ class View:
                 self.states[run_id] = f"waiting: {FOR_MEMORY}"
             case Postponed():
                 self.states[run_id] = "to be tried again"
-                self.progress.pop(run_id, None)
-                self.started.pop(run_id, None)
+                for known in (self.progress, self.started, self.phase_started):
+                    known.pop(run_id, None)
 
     def time_left(self) -> str:
         """The estimated time left, in words."""
@@ -289,6 +293,7 @@ class View:
                 self.records.get(run_id),
                 self.progress.get(run_id),
                 self.seconds.get(run_id, now - self.started[run_id] if run_id in self.started else None),
+                now - self.phase_started[run_id] if run_id in self.phase_started else None,
             )
             for run_id, spec in self.specs.items()
         }

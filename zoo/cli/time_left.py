@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = "time left not known yet"
 _ENOUGH = 0.1
-"""The share of a run that must be done before its own pace is used."""
+"""The share of the current phase that must be done before the run's own pace is used."""
 _ALIKE = 1.25
 """Bounds that differ by less than this factor are printed as one number, their mean."""
 
@@ -31,24 +31,34 @@ class RunState:
         record: Its record once it has ended, else None.
         progress: How much of it is done, if it reports that.
         seconds: Seconds since it started, or in which it ended; None if it was not started here.
+        of_phase: The part of `seconds` in the current phase of training; None in the first phase.
     """
 
     spec: RunSpec
     record: Run | None = None
     progress: Progress | None = None
     seconds: float | None = None
+    of_phase: float | None = None
 
     @property
     def total(self) -> float | None:
         """Seconds of the run from start to end, with the writing of its model.
 
-        Measured for a finished run, expected at its own pace for a run in progress; None where too little is done.
+        Measured for a finished run. For a run in progress, expected at its own pace in the last phase; None in a phase
+        before that, and where too little is done.
         """
         if self.record is not None:
             return None if self.record.costs is None else max(self.record.costs.seconds, self.seconds or 0.0)
-        if self.seconds is None or self.progress is None or self.progress.done <= _ENOUGH * self.progress.total:
+        if self.seconds is None or self.progress is None:
             return None
-        return self.seconds / self.progress.done * self.progress.total
+        recipe = self.spec.card.recipe
+        if isinstance(recipe, Recipe) and recipe.finetune is not None and self.of_phase is None:
+            return None
+        of_phase = self.seconds if self.of_phase is None else self.of_phase
+        done, total = self.progress.done - self.progress.before, self.progress.total - self.progress.before
+        if done <= _ENOUGH * total:
+            return None
+        return self.seconds - of_phase + of_phase / done * total
 
     @property
     def outside(self) -> float:
@@ -85,9 +95,10 @@ def time_left(states: Mapping[str, RunState], simultaneous: int, planned: Planne
     """Estimate the time until all runs have ended.
 
     Each run is expected to take as long as the measured runs of its kind, per epoch: from the fastest to the slowest of
-    them. A run in progress is also measured by its own progress. A kind without a measured run takes as long as
-    planned; without a plan nothing is known, since kinds differ by a factor of a hundred. A run that takes longer than
-    the slowest of its kind has no estimate either, and the waiting runs are expected to take longer by the same factor.
+    them. A run in the last phase of its training is measured by its own pace in this phase. A kind without a measured
+    run takes as long as planned; without a plan nothing is known, since kinds differ by a factor of a hundred. A run
+    that takes longer than the slowest of its kind has no estimate either, and the waiting runs are expected to take
+    longer by the same factor.
 
     Args:
         states: All runs by id.
@@ -105,7 +116,7 @@ def time_left(states: Mapping[str, RunState], simultaneous: int, planned: Planne
     for state in states.values():
         if state.record is not None:
             continue
-        expected = _expected(state.spec, states)
+        expected = _expected(state, states)
         if expected is None:
             unmeasured.append(state)
         elif state.seconds is None:
@@ -151,10 +162,12 @@ def _planned(unmeasured: Sequence[RunState], states: Mapping[str, RunState], pla
     return seconds - spent
 
 
-def _expected(spec: RunSpec, states: Mapping[str, RunState]) -> _Range | None:
-    """Expected seconds of a run from start to end at the paces of the measured runs that train in the same way."""
-    kind = _kind_of_training(spec)
+def _expected(state: RunState, states: Mapping[str, RunState]) -> _Range | None:
+    """Expected seconds of a run from start to end: at its own pace, else at those of measured runs of the same kind."""
+    spec, kind = state.spec, _kind_of_training(state.spec)
     alike = [each for each in states.values() if each.total is not None and _kind_of_training(each.spec) == kind]
+    if state in alike:
+        alike = [state]
     # Per planned epoch, so that runs which stopped early count as what they were.
     paces = [(each.total or 0.0) / _epochs(each.spec) for each in alike]
     if not paces:

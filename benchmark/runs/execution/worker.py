@@ -365,7 +365,7 @@ def _throttled(notify: Callable[[Progress], None]) -> Callable[[Step], None]:
         now = time.monotonic()
         if now - last >= _EVERY_S or step.done == step.total:
             last = now
-            notify(Progress(step.done, step.total, step.label))
+            notify(Progress(step.done, step.total, step.label, step.before))
 
     return on_step
 

@@ -308,6 +308,24 @@ def test_another_seed_is_expected_at_the_pace_of_the_first() -> None:
     assert view.time_left() == f"about {epochs} min left"
 
 
+def test_fine_tuning_is_expected_at_its_own_pace_and_not_at_that_of_the_head_or_of_another_card() -> None:
+    card = load_cards()["vgg16-finetuned"]
+    clock = Clock()
+    view = View(Plan(tuple(make_spec(card, seed=seed) for seed in (0, 1)), ()), clock)
+    first, second = view.specs.values()
+    view.handle(Started(first, make_run().split))
+    clock.now += 60
+    view.handle(Progressed(first, Progress(40, 100, "train 4/4")))
+    assert view.time_left().startswith("time left not known yet")
+    view.handle(Progressed(first, Progress(41, 100, "finetune 1/6", before=40)))
+    clock.now += 100
+    view.handle(Progressed(first, Progress(50, 100, "finetune 1/6", before=40)))
+    assert view.time_left() == "about 19 min left"  # 500 s of this run, 660 s of the other
+    ended = make_run(card)
+    view.handle(Finished(second, ended.model_copy(update={"spec": second})))
+    assert view.time_left() == "about 8 min left"
+
+
 def probes(clock: Clock, runs: int, done_in: float) -> View:
     """A view of folds of a probe, of which the first took so many seconds and the second has just started."""
     card = load_cards()["vgg16-probe"]
