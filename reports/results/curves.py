@@ -308,15 +308,21 @@ class _Ranked:
     def read(self, places: Mapping[str, Floats], weights: Floats) -> dict[str, Floats]:
         """Each curve (R, P) at its positions (P,) for each of `weights` (n, R); NaN where a class has no weight."""
         ranked = weights[self.order]
-        tp = np.cumsum(ranked * self.positive, axis=0)[self.steps].T
-        fp = np.cumsum(ranked * (1 - self.positive), axis=0)[self.steps].T
+        tp, fp = (self._from_zero(ranked * label) for label in (self.positive, 1 - self.positive))
         curves = {name: np.full((len(tp), len(at)), np.nan) for name, at in places.items()}
         for row in np.flatnonzero((tp[:, -1] > 0) & (fp[:, -1] > 0)):
-            recall, false_alarms = tp[row] / tp[row, -1], fp[row] / fp[row, -1]
-            curves["roc"][row] = np.interp(places["roc"], np.append(0.0, false_alarms), np.append(0.0, recall))
-            reached = np.searchsorted(recall, places["precision_recall"])
-            curves["precision_recall"][row] = tp[row, reached] / (tp[row, reached] + fp[row, reached])
+            hits, alarms = tp[row], fp[row]
+            recall = hits / hits[-1]
+            curves["roc"][row] = np.interp(places["roc"], alarms / alarms[-1], recall)
+            reached = recall.searchsorted(places["precision_recall"])
+            curves["precision_recall"][row] = hits[reached] / (hits[reached] + alarms[reached])
         return curves
+
+    def _from_zero(self, ranked: Floats) -> Floats:
+        """The weight of the images above each distinct score (R, 1 + steps), from `ranked` weights (n, R)."""
+        sums = np.zeros((ranked.shape[1], 1 + len(self.steps)))
+        sums[:, 1:] = np.cumsum(ranked, axis=0)[self.steps].T
+        return sums
 
 
 def _mean_over_seeds(
@@ -339,16 +345,21 @@ def _bands(
     if clusters.repeated and clusters.count < 2:
         return {}, "no band: a single patient shows no variation"
     generator = np.random.default_rng(_SEED)
-    pieces = []
+    resampled = {name: np.empty((replicates, len(at))) for name, at in places.items()}
+    start = 0
     for weights in draws(test.y_true, test.patient, count=replicates, seed=_SEED, class_sizes=results.class_sizes):
         shares = generator.multinomial(len(seeds), [1 / len(seeds)] * len(seeds), size=weights.shape[1])
-        pieces.append(_mean_over_seeds(seeds, places, weights, shares.astype(np.float64)))
-    resampled = {name: np.concatenate([piece[name] for piece in pieces]) for name in places}
+        rows = slice(start, start := start + weights.shape[1])
+        for name, values in _mean_over_seeds(seeds, places, weights, shares.astype(np.float64)).items():
+            resampled[name][rows] = values
     defined = ~np.isnan(resampled["roc"][:, 0])
     if np.mean(defined) < _DEFINED:
         return {}, f"no band: {np.sum(~defined)} of {replicates} resamples lack a class"
     ends = [0.5 - _LEVEL / 2, 0.5 + _LEVEL / 2]
-    bands = {name: tuple(np.quantile(values[defined], ends, axis=0)) for name, values in resampled.items()}
+    bands = {
+        name: tuple(np.quantile(values[defined], ends, axis=0, overwrite_input=True))
+        for name, values in resampled.items()
+    }
     who = f"{clusters.count} patients" if clusters.repeated else f"{len(test)} images"
     count = f"and of {len(seeds)} seeds" if len(seeds) > 1 else f"; {UNKNOWN_SPREAD}"
     return bands, f"95% pointwise, {replicates} bootstrap draws of {who}{' ' if len(seeds) > 1 else ''}{count}"

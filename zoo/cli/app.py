@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import Annotated
 
@@ -59,6 +60,12 @@ COMMANDS: dict[str, Source] = {
     "cache": cache.command,
 }
 
+_OBJECTS_PER_COLLECTION = 20_000
+"""New objects after which cyclic garbage is searched for.
+
+Loading libraries makes many objects and hardly any garbage, and by default they are searched after each 700.
+"""
+
 app = typer.Typer(
     name="zoo",
     help="Benchmark a zoo of image-classification models on a small labelled folder.",
@@ -92,6 +99,7 @@ def main() -> None:
     """Run the command line and exit: code 0 done, 1 done with failures, 2 wrong request, 128 and the number of
     the signal that interrupted it (130: Ctrl-C)."""
     allow_plain_output()
+    gc.set_threshold(_OBJECTS_PER_COLLECTION)
     try:
         sys.argv[1:] = renamed(sys.argv[1:])
         code = app(standalone_mode=False, prog_name="zoo")  # also for python -m zoo
@@ -103,6 +111,7 @@ def main() -> None:
         code = INTERRUPTED
     if code == INTERRUPTED:
         interrupted()
+    gc.freeze()  # the interpreter need not search everything for garbage before it ends
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.fft import dct, idct
 from scipy.optimize import brentq
-from scipy.special import expit
+from scipy.special import expit, ndtri, stdtrit
 
 from benchmark.evidence.calibration.calibrators import SAME, logistic_fit, logit
 from benchmark.evidence.intervals.formulas import wilson
@@ -254,18 +254,16 @@ def _half_widths(design: _Floats, scores: Scores, fitted: _Floats, degrees: int)
     a slope, `degrees` comes from the patients of the rarer class: with all patients, coverage drops to 90% if that
     class has about ten.
     """
-    from scipy.stats import norm, t  # here, because it loads slowly
-
     bread = np.linalg.inv(design.T @ (design * (fitted * (1 - fitted))[:, None]))
     if _patients(scores) == len(scores):
-        return norm.ppf(0.975) * np.sqrt(np.diag(bread)), "Wald"
+        return ndtri(0.975) * np.sqrt(np.diag(bread)), "Wald"
     if degrees < 1:
         return None, None
     group = np.unique(scores.patient or (), return_inverse=True)[1]
     by_patient = np.zeros((group.max() + 1, design.shape[1]))
     np.add.at(by_patient, group, design * (scores.y_true - fitted)[:, None])
     meat = by_patient.T @ by_patient * len(by_patient) / (len(by_patient) - 1)
-    return t.ppf(0.975, degrees) * np.sqrt(np.diag(bread @ meat @ bread)), "Wald, clustered by patient"
+    return stdtrit(degrees, 0.975) * np.sqrt(np.diag(bread @ meat @ bread)), "Wald, clustered by patient"
 
 
 def _figure(metric: str, value: float, half: _Floats | None, coefficient: int, method: str | None) -> Figure:

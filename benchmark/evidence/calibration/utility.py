@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
+from scipy.special import ndtri
 
 from benchmark.evidence.intervals.formulas import Bounds
 from benchmark.evidence.metrics.registry import Confusion, Figure
@@ -145,9 +146,7 @@ def predictive_values(
     """
     if not 0 < level < 1:
         raise ValueError(f"level {level} must be within (0, 1)")
-    from scipy.stats import norm  # here, because it loads slowly
-
-    z = float(norm.ppf(0.5 + level / 2))
+    z = float(ndtri(0.5 + level / 2))
     positives, negatives = matrix.tp + matrix.fn, matrix.tn + matrix.fp
     of_negatives, of_positives = (1.0, 1.0)
     if effective_sizes is not None and positives and negatives:

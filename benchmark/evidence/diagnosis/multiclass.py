@@ -114,8 +114,6 @@ def classes_of_one_group(
     Raises:
         ValueError: If an attribute has another number of values than n.
     """
-    from scipy.stats import fisher_exact  # here, because it loads slowly
-
     findings = []
     tests = len(classes) * sum(len({*values}) for values in attributes.values())
     for name, values in attributes.items():
@@ -129,6 +127,8 @@ def classes_of_one_group(
             of_value = {*array[of_class].tolist()}
             if len(of_value) != 1 or len({*array[known].tolist()}) < 2:
                 continue
+            from scipy.stats import fisher_exact  # here, because it loads slowly and few data sets need it
+
             (value,) = of_value
             units = np.unique(unit[known])
             is_class, has_value = np.isin(units, unit[of_class]), np.isin(units, unit[known & (array == value)])
