@@ -305,6 +305,10 @@ class ModelCard(Strict):
                 "ensemble: is for card files; here give `model: {builder: ensemble, members: [...]}` and "
                 "`recipe: {average: probabilities}`"
             )
+        if isinstance(self.recipe, AverageRecipe) and "members" not in self.model.params:
+            raise ValueError(
+                "recipe.average: is for a card with `ensemble: [card, card]`; drop it, or name the members"
+            )
         return self
 
     @model_validator(mode="after")

@@ -90,6 +90,11 @@ def test_a_folder_with_the_name_of_a_built_in_collection_is_named(tmp_path: Path
     assert "join the built-in collection starter; rename the folder for a collection of its own" in line
 
 
+def test_an_average_without_members_is_refused_in_one_line(tmp_path: Path) -> None:
+    (line,) = errors_of(write(tmp_path, mine=f"{OWN}extends: attempt-1\nrecipe: {{average: logits}}\n"))
+    assert "mine.yaml: recipe.average: is for a card with `ensemble: [card, card]`; drop it" in line
+
+
 def test_a_name_is_unique_over_all_collections(tmp_path: Path) -> None:
     (tmp_path / "lesions").mkdir()
     write(tmp_path / "lesions", mine=COMPLETE)

@@ -216,7 +216,10 @@ def _pooled(
         first = (
             0 if patch is None else x.shape[1] - math.prod(input_shape[axis] // _pair(patch)[axis] for axis in (0, 1))
         )
-        x = x[:, 0] if pooling == "token" else x[:, first:]
+        if pooling == "token":  # by layers, since a probe looks up the layer that gives its features
+            x = layers.Flatten(name="pooled")(layers.Cropping1D((0, x.shape[1] - 1), name="token")(x))
+        else:
+            x = x[:, first:]
     elif pooling == "token":
         raise ConfigError("builder hub: pooling: token needs a transformer with a class token; give average or max")
     if pooling != "token":

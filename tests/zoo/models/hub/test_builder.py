@@ -244,3 +244,18 @@ def test_a_card_is_trained_behind_its_frozen_blocks(library: Any, tmp_path: Path
     fitted = fit(card, *images, seed=0, view_seed=0, features=FeatureOptions(Bank(tmp_path, 1 << 30)))
     assert fitted.network.prefix_end == "layers_1"
     assert [row["phase"] for row in fitted.history] == ["head", "finetune"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("probe", ["logistic", "knn"])
+def test_a_probe_is_fitted_to_the_class_token(probe: str, library: Any, tmp_path: Path) -> None:
+    from benchmark.training.fit import FeatureOptions, fit
+    from benchmark.training.frozen.bank import Bank
+    from tests.support import multiclass
+
+    model = {"builder": "hub", **random("DINOV2", pooling="token")}
+    recipe = {"probe": probe, "preprocessing": "builder"}
+    card = ModelCard.model_validate({"name": "d", "title": "t", "change": "c", "model": model, "recipe": recipe})
+    images = [multiclass.images(split, np.arange(8) % 2, 2, side=SIDE) for split in ("train", "val")]
+    fitted = fit(card, *images, seed=0, view_seed=0, features=FeatureOptions(Bank(tmp_path, 1 << 30)))
+    assert fitted.probe is not None
