@@ -50,7 +50,9 @@ def prepare_process(seed: int, threads: int) -> None:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(True)
     # Layers without a name are numbered per process. Cards name them, and digests of operations contain them.
+    policy = keras.config.dtype_policy()  # of a user's module; all else in the session is names and seeds
     keras.utils.clear_session(free_memory=False)
+    keras.config.set_dtype_policy(policy)
     keras.utils.set_random_seed(seed)
 
 

@@ -63,7 +63,7 @@ COMMANDS: dict[str, Source] = {
 _OBJECTS_PER_COLLECTION = 20_000
 """New objects after which cyclic garbage is searched for.
 
-Loading libraries makes many objects and hardly any garbage, and by default they are searched after each 700.
+Loading libraries makes many objects and hardly any garbage. Python's default, 700 or 2,000, searches them too often.
 """
 
 app = typer.Typer(

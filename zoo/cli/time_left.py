@@ -165,9 +165,8 @@ def _planned(unmeasured: Sequence[RunState], states: Mapping[str, RunState], pla
 def _expected(state: RunState, states: Mapping[str, RunState]) -> _Range | None:
     """Expected seconds of a run from start to end: at its own pace, else at those of measured runs of the same kind."""
     spec, kind = state.spec, _kind_of_training(state.spec)
-    alike = [each for each in states.values() if each.total is not None and _kind_of_training(each.spec) == kind]
-    if state in alike:
-        alike = [state]
+    others = [each for each in states.values() if each.total is not None and _kind_of_training(each.spec) == kind]
+    alike = others if state.total is None else [state]
     # Per planned epoch, so that runs which stopped early count as what they were.
     paces = [(each.total or 0.0) / _epochs(each.spec) for each in alike]
     if not paces:

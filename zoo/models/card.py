@@ -376,9 +376,9 @@ def with_ensemble(data: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(data["ensemble"], list) or len(data["ensemble"]) < 2:
         raise ValueError("ensemble: give a list of two or more cards, such as [small-cnn, vgg16-probe]")
     rest = {key: value for key, value in data.items() if key != "ensemble"}
-    recipe = data.get("recipe")
+    recipe = {} if data.get("recipe") is None else data["recipe"]
+    # What is no mapping is refused by the schema.
     average = {"average": "probabilities", **recipe} if isinstance(recipe, dict) else recipe
-    average = {"average": "probabilities"} if recipe is None else average  # what is no mapping is refused by the schema
     return {**rest, "model": {"builder": "ensemble", "members": data["ensemble"]}, "recipe": average}
 
 

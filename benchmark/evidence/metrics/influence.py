@@ -69,10 +69,8 @@ class Clusters:
             raise ValueError(f"{len(patients)} patients for {len(y_true)} images")
         if patients is None:
             self.index = np.arange(len(y_true))
-        elif isinstance(patients, tuple):
-            self.index = _numbered(patients)
         else:
-            self.index = np.unique(np.asarray(patients), return_inverse=True)[1]
+            self.index = _numbered(tuple(patients))
         self.y_true = y_true
         self.count = int(self.index.max()) + 1
         self.repeated = self.count < len(y_true)

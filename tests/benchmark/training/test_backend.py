@@ -45,17 +45,19 @@ def names():
 
 names()
 before = names()
+keras.config.set_dtype_policy("mixed_bfloat16")  # as a user's module may do
 backend.prepare_process(0, 1)
-print(json.dumps([before, names(), keras.layers.ReLU().name]))
+print(json.dumps([before, names(), keras.layers.ReLU().name, keras.config.dtype_policy().name]))
 """
 
 
 def test_layers_without_a_name_get_the_names_of_a_fresh_process() -> None:
     answer = subprocess.run([sys.executable, "-c", NAMES], capture_output=True, text=True, check=True)
-    later, fresh, following = json.loads(answer.stdout.splitlines()[-1])
+    later, fresh, following, policy = json.loads(answer.stdout.splitlines()[-1])
     assert "re_lu" in fresh
     assert "re_lu" not in later
     assert following not in fresh
+    assert policy == "mixed_bfloat16"
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 5])

@@ -17,7 +17,7 @@ from zoo.models.hub.presets import configuration, find, input_scale, verified
 from zoo.models.parameter_types import Share, Units
 from zoo.models.registry import PretrainedWeights, Unfreeze, register_builder
 from zoo.models.score_layer import score_layer
-from zoo.models.weights_files import WeightsUnavailable, file_digest, in_card
+from zoo.models.weights_files import file_digest, in_card
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -32,6 +32,7 @@ SwinTransformer, ViT), and those that `application` has.
 """
 
 _SUFFIXES = (".h5",)
+_EITHER = "builder hub: give either model.preset or model.config, the arguments of the backbone"
 _OF_HARNESS = ("data_format", "dtype", "image_shape", "name", "trainable")
 
 
@@ -58,8 +59,8 @@ def pretrained(params: Mapping[str, Any]) -> PretrainedWeights | None:
         )
     return PretrainedWeights(
         f"{params['backbone']}: {preset}",
-        find=lambda: find(_stated(preset)).origin,
-        digest=lambda: file_digest(verified(_stated(preset), params["digest"])),
+        find=lambda: find(_stated(preset, params["config"])).origin,
+        digest=lambda: file_digest(verified(_stated(preset, params["config"]), params["digest"])),
     )
 
 
@@ -113,12 +114,12 @@ def hub(
     from keras import layers
 
     if (preset is None) == (config is None):
-        raise ConfigError("builder hub: give either model.preset or model.config, the arguments of the backbone")
+        raise ConfigError(_EITHER)
     arguments = configuration(preset, backbone) if preset is not None else dict(config or {})
     base = _new_base(backbone, arguments, input_shape)
     if weights != "random":
         path = in_card(weights, _SUFFIXES, "'preset', 'random'").path if weights != "preset" else None
-        _set_weights(base, path or verified(_stated(preset), digest), input_shape)
+        _set_weights(base, path or verified(_stated(preset, config), digest), input_shape)
     features = _pooled(_blocks(base), input_shape, arguments, pooling)
     features.trainable = False
     inputs = keras.Input(input_shape, name="image")
@@ -130,9 +131,11 @@ def hub(
     return keras.Model(inputs, score_layer(outputs)(x), name="hub")
 
 
-def _stated(preset: str | None) -> str:
+def _stated(preset: str | None, config: Mapping[str, Any] | None) -> str:
     if preset is None:
-        raise WeightsUnavailable("model.weights: 'preset' needs model.preset; give one, or a .h5 file, or random")
+        raise ConfigError("model.weights: 'preset' needs model.preset; give one, or a .h5 file, or random")
+    if config is not None:
+        raise ConfigError(_EITHER)
     return preset
 
 

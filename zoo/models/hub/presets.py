@@ -35,6 +35,7 @@ def find(preset: str) -> WeightsFile:
         The file and its origin.
 
     Raises:
+        ConfigError: The name of a download is incomplete.
         WeightsUnavailable: There is no such preset, or it lacks a file.
     """
     folder, origin = Path(preset).expanduser(), "preset in the card"
@@ -144,9 +145,9 @@ def _of_kaggle(preset: str) -> tuple[Path | None, str]:
     handle = preset.removeprefix(KAGGLE)
     parts = handle.split("/")
     if len(parts) != _PARTS or not parts[-1].isdigit() or any(part in ("", ".", "..") for part in parts):
-        return None, (
-            "give kaggle:OWNER/MODEL/keras/VARIATION/VERSION, such as kaggle:keras/dinov2/keras/dinov2_small/1; with "
-            "its version, it is always the same file"
+        raise ConfigError(
+            f"model.preset: {preset}: give kaggle:OWNER/MODEL/keras/VARIATION/VERSION, such as "
+            "kaggle:keras/dinov2/keras/dinov2_small/1; with its version, it is always the same file"
         )
     root = Path(os.environ.get("KAGGLEHUB_CACHE") or Path.home() / ".cache" / "kagglehub")
     folder = root / "models" / handle
