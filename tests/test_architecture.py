@@ -170,6 +170,13 @@ def test_quick_commands_load_no_network_library(arguments: list[str]) -> None:
     assert done.stderr.strip().endswith("HEAVY []")
 
 
+def test_parts_of_scipy_are_loaded_when_they_are_first_used() -> None:
+    """`import scipy` is cheap, and `scipy.optimize.brentq` then loads its part. Most statistics need `special`."""
+    parts = {module: [name for name in imports(module) if name.startswith("scipy.")] for module in MODULES}
+    eager = {module for module, names in parts.items() if any(not each.startswith("scipy.special") for each in names)}
+    assert eager == {"benchmark.runs.execution.preload"}
+
+
 def test_outside_validation_feeds_nothing_back() -> None:
     """What trains, chooses, searches or judges claims cannot read what a model gave on images from elsewhere."""
     stored = "benchmark.runs.storage.beside.evaluations"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
+import scipy
 from pydantic import Field
-from scipy.cluster.hierarchy import DisjointSet
 
 from benchmark.data.dataset import DataError, Dataset, Image
 from benchmark.data.quotas import (
@@ -248,7 +248,9 @@ def groups(images: Iterable[Image]) -> list[list[Image]]:
         Groups in the order of their first image; images sorted by name.
     """
     by_name = _by_name(images)
-    linked = DisjointSet(key for image in by_name for key in (("patient", image.patient), ("digest", image.digest)))
+    linked = scipy.cluster.hierarchy.DisjointSet(
+        key for image in by_name for key in (("patient", image.patient), ("digest", image.digest))
+    )
     for image in by_name:
         linked.merge(("patient", image.patient), ("digest", image.digest))
     members: dict[object, list[Image]] = defaultdict(list)

@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 from PIL import Image
 
 Pixels = npt.NDArray[np.uint8]
@@ -107,11 +108,9 @@ def _colours() -> npt.NDArray[np.float32]:
 
 def _edge(region: npt.NDArray[np.bool_], outside: bool = False) -> npt.NDArray[np.bool_]:
     """The outermost pixels of `region`, or those just outside it; the border of the image is no edge."""
-    from scipy.ndimage import binary_dilation, binary_erosion
-
     if outside:
-        return np.asarray(binary_dilation(region) & ~region)
-    return np.asarray(region & ~binary_erosion(region, border_value=1))
+        return np.asarray(scipy.ndimage.binary_dilation(region) & ~region)
+    return np.asarray(region & ~scipy.ndimage.binary_erosion(region, border_value=1))
 
 
 def _rgb(pixels: Pixels) -> Image.Image:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 from pydantic import TypeAdapter, ValidationError
 
 from benchmark.data.cache import read_json, write_json
@@ -279,13 +280,11 @@ def _standard(values: Floats, labels: npt.NDArray[np.int64]) -> Floats:
 
 def _auc(scores: Floats, membership: Floats, labels: npt.NDArray[np.int64]) -> Floats:
     """AUC of each column of `scores` for the same column of `membership`, over pairs of images of one class."""
-    from scipy.stats import rankdata  # here, because it loads slowly
-
     above, pairs = np.zeros(scores.shape[1]), np.zeros(scores.shape[1])
     for label in np.unique(labels):
         members = membership[labels == label]
         inside = members.sum(axis=0)
-        ranks = rankdata(scores[labels == label], axis=0)
+        ranks = scipy.stats.rankdata(scores[labels == label], axis=0)
         above += (ranks * members).sum(axis=0) - inside * (inside + 1) / 2  # Mann-Whitney's U
         pairs += inside * (len(members) - inside)
     auc: Floats = above / pairs

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 from PIL import Image as Pillow
-from scipy.fft import dctn
 
 from benchmark.data.dataset import Pixels
 from benchmark.data.decoding.pixels import resize
@@ -90,7 +90,7 @@ def hashes(grey: Pixels) -> Hashes:
     bits = np.empty((len(grey), BITS), bool)
     for start in range(0, len(grey), _ROWS):
         levels = grey[start : start + _ROWS].astype(np.float32)
-        frequencies = dctn(levels, axes=(1, 2))[:, :_FREQUENCIES, :_FREQUENCIES].reshape(len(levels), BITS)
+        frequencies = scipy.fft.dctn(levels, axes=(1, 2))[:, :_FREQUENCIES, :_FREQUENCIES].reshape(len(levels), BITS)
         bits[start : start + _ROWS] = frequencies > np.median(frequencies, axis=1, keepdims=True)
     return bits
 

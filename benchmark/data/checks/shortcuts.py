@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 from threadpoolctl import threadpool_limits
 
 from benchmark.data.checks.batch_effect import Floats
@@ -323,10 +324,8 @@ def _macro_auc(predicted: Floats, labels: Labels) -> Floats:
 
 def _auc(values: Floats, members: npt.NDArray[np.bool_]) -> Floats:
     """AUC of each column of `values` (n, m) for the `members` (n, m)."""
-    from scipy.stats import rankdata  # here, because it loads slowly
-
     inside = members.sum(axis=0)
-    above = (rankdata(values, axis=0) * members).sum(axis=0) - inside * (inside + 1) / 2  # Mann-Whitney's U
+    above = (scipy.stats.rankdata(values, axis=0) * members).sum(axis=0) - inside * (inside + 1) / 2  # Mann-Whitney's U
     auc: Floats = above / (inside * (len(members) - inside))
     return auc
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter
+import scipy
 
 Field = npt.NDArray[np.floating]
 Kind = Literal["none", "focal", "diffuse"]
@@ -175,7 +175,7 @@ def film(a: Anatomy, p: Pose, size: int) -> npt.NDArray[np.uint8]:
     path += a.vessels * _vessels(a, u, v, size) * lung
     if a.kind != "none":
         path += 1.05 * a.severity * opacity(a, size, u, v) * lung
-    blurred = gaussian_filter(path, 0.06 * size, mode="nearest", truncate=2.0)
+    blurred = scipy.ndimage.gaussian_filter(path, 0.06 * size, mode="nearest", truncate=2.0)
     path = (1 - p.scatter) * path + p.scatter * blurred
     path += p.noise * _noise(p.noise_seed, size, 0.0) * np.exp(0.25 * path)
     grey = np.sign(path) * np.abs(path) ** p.gamma
@@ -293,7 +293,7 @@ def _noise(seed: int, size: int, smooth: float) -> Field:
 def _field(seed: int, smooth: float) -> Field:
     noise = np.random.default_rng(seed).standard_normal((_GRID, _GRID), dtype=np.float32)
     if smooth:
-        noise = gaussian_filter(noise, smooth, mode="wrap", truncate=3.0)
+        noise = scipy.ndimage.gaussian_filter(noise, smooth, mode="wrap", truncate=3.0)
         noise /= max(float(noise.std()), 1e-6)
     return noise
 

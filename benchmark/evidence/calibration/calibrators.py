@@ -10,7 +10,7 @@ from typing import Literal, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
+import scipy
 from scipy.special import expit
 
 from benchmark.evidence.metrics.probabilities import log_loss
@@ -214,7 +214,7 @@ def _temperature(y_true: npt.NDArray[np.int64], y_score: Floats) -> Calibrator:
     def loss(log_slope: float) -> float:
         return float(np.mean(np.logaddexp(0, -np.exp(log_slope) * signed)))
 
-    best = minimize_scalar(loss, bounds=_LOG_SLOPES, method="bounded", options={"xatol": 1e-10})
+    best = scipy.optimize.minimize_scalar(loss, bounds=_LOG_SLOPES, method="bounded", options={"xatol": 1e-10})
     return Calibrator("temperature", accepted=True, parameters=(float(np.exp(-best.x)),))
 
 

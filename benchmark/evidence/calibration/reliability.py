@@ -8,8 +8,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.fft import dct, idct
-from scipy.optimize import brentq
+import scipy
 from scipy.special import expit, ndtri, stdtrit
 
 from benchmark.evidence.calibration.calibrators import SAME, logistic_fit, logit
@@ -151,15 +150,15 @@ def smooth_ece(scores: Scores) -> float:
     cell = np.minimum((scores.y_score * _CELLS).astype(np.int64), _CELLS - 1)
     residual = np.bincount(cell, (scores.y_true - scores.y_score) / len(scores), minlength=_CELLS)
     # Cosines are symmetric at 0 and 1, so the kernel scales each of them by a factor.
-    waves, frequency = dct(residual), np.pi * np.arange(_CELLS)
+    waves, frequency = scipy.fft.dct(residual), np.pi * np.arange(_CELLS)
 
     def excess(bandwidth: float) -> float:
-        smoothed = idct(waves * np.exp(-0.5 * (frequency * bandwidth) ** 2))
+        smoothed = scipy.fft.idct(waves * np.exp(-0.5 * (frequency * bandwidth) ** 2))
         return float(np.sum(np.abs(smoothed))) - bandwidth
 
     if excess(0.0) <= 0:
         return 0.0
-    return min(1.0, float(brentq(excess, 0.0, 2.0, xtol=1e-9)))
+    return min(1.0, float(scipy.optimize.brentq(excess, 0.0, 2.0, xtol=1e-9)))
 
 
 def _bin_index(y_score: _Floats, bins: int, binning: str) -> npt.NDArray[np.int64]:
@@ -224,7 +223,7 @@ def _in_the_large(scores: Scores) -> Figure:
 
     # Beyond these limits all logits are on one side of the logit of the prevalence.
     aim = math.log(positives / (len(x) - positives))
-    shift = float(brentq(excess, aim - x.max() - 1, aim - x.min() + 1, xtol=1e-12))
+    shift = float(scipy.optimize.brentq(excess, aim - x.max() - 1, aim - x.min() + 1, xtol=1e-12))
     half, method = _half_widths(np.ones((len(x), 1)), scores, expit(x + shift), _patients(scores) - 1)
     return _figure("calibration_in_the_large", shift, half, 0, method)
 

@@ -8,7 +8,7 @@ from typing import Literal, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize, minimize_scalar
+import scipy
 from scipy.special import log_softmax, softmax
 
 from benchmark.evidence.calibration.calibrators import SAME
@@ -234,7 +234,7 @@ def _temperature(y_true: _Labels, y_score: _Floats) -> tuple[_Floats, _Floats]:
     def loss(log_slope: float) -> float:
         return -float(np.mean(log_softmax(np.exp(log_slope) * x, axis=1)[images, y_true]))
 
-    best = minimize_scalar(loss, bounds=_LOG_SLOPES, method="bounded", options={"xatol": 1e-10})
+    best = scipy.optimize.minimize_scalar(loss, bounds=_LOG_SLOPES, method="bounded", options={"xatol": 1e-10})
     return np.full(count, float(np.exp(best.x))), np.zeros(count)
 
 
@@ -257,7 +257,9 @@ def _vector(y_true: _Labels, y_score: _Floats) -> tuple[_Floats, _Floats]:
         )
 
     start = np.concatenate([spread, centre])  # the raw scores
-    best = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 10_000, "ftol": 1e-15, "gtol": 1e-9})
+    best = scipy.optimize.minimize(
+        loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 10_000, "ftol": 1e-15, "gtol": 1e-9}
+    )
     slope, shift = best.x.reshape(2, count)
     slopes = slope / spread
     intercepts = shift - slopes * centre

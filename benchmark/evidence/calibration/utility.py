@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
+import scipy
 from scipy.special import ndtri
 
 from benchmark.evidence.intervals.formulas import Bounds
@@ -203,7 +203,7 @@ def _koopman(k1: float, n1: float, k2: float, n2: float, z: float) -> Bounds:
         return (k1 / n1 - ratio * k2 / n2) / math.sqrt(variance) if variance > 0 else 0.0
 
     def limit(at: float) -> float:
-        return math.exp(brentq(lambda x: deviation(x) - at, -_EXTREME, _EXTREME, xtol=1e-12))
+        return math.exp(scipy.optimize.brentq(lambda x: deviation(x) - at, -_EXTREME, _EXTREME, xtol=1e-12))
 
     return (limit(z) if k1 else 0.0), (limit(-z) if k2 else math.inf)
 

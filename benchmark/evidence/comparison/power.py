@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from scipy.optimize import brentq
+import scipy
 from scipy.special import ndtr
 
 from benchmark.evidence.intervals.formulas import z_quantile
@@ -68,5 +68,5 @@ def _images(n: int, error: float, power: Callable[[float], float]) -> int | None
     least = error * math.sqrt(n / MOST_IMAGES)
     if error <= 0 or power(least) < POWER:
         return None
-    enough = least if power(error) >= POWER else brentq(lambda each: power(each) - POWER, least, error)
+    enough = least if power(error) >= POWER else scipy.optimize.brentq(lambda each: power(each) - POWER, least, error)
     return n + 1 if power(error) >= POWER else max(n + 1, math.ceil(n * (error / enough) ** 2))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
+import scipy
 
 from benchmark.evidence.intervals.formulas import Bounds, mover
 from benchmark.evidence.intervals.seeds import PairedScores
@@ -99,7 +99,7 @@ def p_by_inversion(value: float, ends: Callable[[float], Bounds]) -> float:
     least, greatest = math.log(_LEAST_P), math.log1p(-1e-9)
     if abs(value) <= _ROUNDING or distance(greatest) <= 0:
         return 1.0
-    return _LEAST_P if distance(least) >= 0 else math.exp(brentq(distance, least, greatest, xtol=1e-10))
+    return _LEAST_P if distance(least) >= 0 else math.exp(scipy.optimize.brentq(distance, least, greatest, xtol=1e-10))
 
 
 def _continuity_corrected(correlation: float, rates: list[float], clusters: int) -> float:

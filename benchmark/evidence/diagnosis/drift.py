@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 
 Floats = npt.NDArray[np.float64]
 
@@ -130,8 +131,6 @@ def compare_batch(reference: BatchReference, scores: Floats, decisions: Sequence
         The p-values and distances, or why nothing was tested. The tests treat images as independent: several images per
         patient make a difference by chance more frequent than LEVEL. An image without a finite score is left out.
     """
-    from scipy import stats  # here, because it loads slowly
-
     finite = [bool(np.isfinite(row).all()) for row in scores]
     images, scores = sum(finite), scores[np.array(finite, dtype=bool)]
     decided = [each for each, usable in zip(decisions, finite, strict=True) if usable]
@@ -140,7 +139,7 @@ def compare_batch(reference: BatchReference, scores: Floats, decisions: Sequence
         which = "images" if images < LEAST else "validation images"
         return Drift(images, reason=f"which needs at least {LEAST} {which}")
     columns = list(_columns(scores, list(reference.scores)).items())
-    tested = [(stats.ks_2samp(column, reference.scores[name]), name) for name, column in columns]
+    tested = [(scipy.stats.ks_2samp(column, reference.scores[name]), name) for name, column in columns]
     lowest, name = min(tested, key=lambda each: (each[0].pvalue, -each[0].statistic))
     shares, decisions_p = None, None
     if reference.decisions is not None:
@@ -160,8 +159,6 @@ def compare_batch(reference: BatchReference, scores: Floats, decisions: Sequence
 def _compare_counts(
     of_validation: Mapping[str, int], decisions: Sequence[str | None]
 ) -> tuple[dict[str, tuple[float, float]], float]:
-    from scipy import stats  # here, because it loads slowly
-
     names = list(dict.fromkeys([*of_validation, *(each or UNDECIDED for each in decisions)]))
     of_batch = [sum((each or UNDECIDED) == name for each in decisions) for name in names]
     table = np.array([of_batch, [of_validation.get(name, 0) for name in names]])
@@ -170,8 +167,8 @@ def _compare_counts(
     table = table[:, table.sum(axis=0) > 0]
     if table.shape[1] < 2:  # every image of both is called the same
         return shares, 1.0
-    resampling = stats.MonteCarloMethod(n_resamples=_RESAMPLES, rng=np.random.default_rng(0))
-    return shares, float(stats.chi2_contingency(table, correction=False, method=resampling).pvalue)
+    resampling = scipy.stats.MonteCarloMethod(n_resamples=_RESAMPLES, rng=np.random.default_rng(0))
+    return shares, float(scipy.stats.chi2_contingency(table, correction=False, method=resampling).pvalue)
 
 
 def _columns(scores: Floats, classes: Sequence[str]) -> dict[str, Floats]:

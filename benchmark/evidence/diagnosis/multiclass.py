@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
+import scipy
 
 from benchmark.evidence.diagnosis.diagnoses import GOOD_AUC, ONE_CLASS_LOWER_BOUND, ONE_CLASS_SHARE
 from benchmark.evidence.diagnosis.faults import (
@@ -127,13 +128,11 @@ def classes_of_one_group(
             of_value = {*array[of_class].tolist()}
             if len(of_value) != 1 or len({*array[known].tolist()}) < 2:
                 continue
-            from scipy.stats import fisher_exact  # here, because it loads slowly and few data sets need it
-
             (value,) = of_value
             units = np.unique(unit[known])
             is_class, has_value = np.isin(units, unit[of_class]), np.isin(units, unit[known & (array == value)])
             table = np.array([[np.sum(is_class == c, where=has_value == v) for v in (1, 0)] for c in (1, 0)])
-            if fisher_exact(table, alternative="greater").pvalue > SIGNIFICANT / tests:
+            if scipy.stats.fisher_exact(table, alternative="greater").pvalue > SIGNIFICANT / tests:
                 continue
             others = int((known & (array == value) & (y_true != label)).sum())
             findings.append(
@@ -297,14 +296,12 @@ def _exchanged(scores: MulticlassScores, decided: Labels, a: int, b: int) -> flo
 def _more_often(scores: MulticlassScores, decided: Labels, true: int, other: int) -> float:
     """Return the one-sided p-value that images of class `true` are predicted as `other` more often than `true`."""
     of_class = scores.y_true == true
-    from scipy.stats import binomtest  # here, because it loads slowly
-
     signs = (decided[of_class] == other).astype(int) - (decided[of_class] == true)
     if scores.patient is not None:
         patients = np.unique(np.array(scores.patient)[of_class], return_inverse=True)[1]
         signs = np.sign(np.bincount(patients, signs)) if len(signs) else signs
     exchanged, changed = int((signs > 0).sum()), int((signs != 0).sum())
-    return float(binomtest(exchanged, changed, alternative="greater").pvalue) if changed else 1.0
+    return float(scipy.stats.binomtest(exchanged, changed, alternative="greater").pvalue) if changed else 1.0
 
 
 def _calls_between(scores: MulticlassScores, decided: Labels, a: int, b: int) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 
 Maps = npt.NDArray[np.floating]
 CUT_OFF = 0.5
@@ -147,10 +148,8 @@ def _mean_over_draws(trained: Maps, random: Maps) -> tuple[float | None, ...]:
 
 
 def _rank_correlation(one: Maps, other: Maps) -> float | None:
-    from scipy.stats import rankdata  # here, because it loads slowly
-
     if one.min() == one.max():
         return None
     if other.min() == other.max():
         return 0.0
-    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
+    return float(np.corrcoef(scipy.stats.rankdata(one), scipy.stats.rankdata(other))[0, 1])

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 from scipy.special import stdtr
 
 from benchmark.evidence.comparison.multiplicity import holm
@@ -333,10 +334,8 @@ def _tested(rate: Rate, scores: Scores, threshold: Cut, mask: Mask) -> Rate:
     weight = group / group.sum() - ~group / (~group).sum()
     clusters = Clusters(np.ones(len(right), np.int64), None if patients is None else patients.tolist())
     if not clusters.repeated:
-        from scipy.stats import fisher_exact  # here, because it loads slowly
-
         table = np.array([[right[where].sum(), (1 - right[where]).sum()] for where in (group, ~group)], np.int64)
-        return replace(rate, p_value=float(fisher_exact(table).pvalue), test="Fisher's exact test")
+        return replace(rate, p_value=float(scipy.stats.fisher_exact(table).pvalue), test="Fisher's exact test")
     residuals = (right - right.mean()) * weight
     spread = math.sqrt(clusters.variance(residuals))
     # The spread is 0 if all decisions are equal.

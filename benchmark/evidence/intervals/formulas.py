@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
-from scipy.optimize import brentq
+import scipy
 from scipy.special import betaincinv, ndtri, stdtrit
 
 from benchmark.evidence.metrics.influence import Floats
@@ -278,7 +278,7 @@ def mean_of_proportions(
         greatest = 4 * float(sizes.max())
         while excess(greatest) < 0:
             greatest *= 4
-        return drop(likely(brentq(excess, least, greatest, rtol=1e-12))) if excess(least) < 0 else 0.0
+        return drop(likely(scipy.optimize.brentq(excess, least, greatest, rtol=1e-12))) if excess(least) < 0 else 0.0
 
     def mirrored(q: Floats) -> Floats:
         return variances_at(1 - q)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from scipy.optimize import minimize_scalar
+import scipy
 
 from benchmark.evidence.metrics.registry import Confusion
 from benchmark.evidence.published.feasible import Range
@@ -147,7 +147,7 @@ def best_constant(loss: LossFunction, positive_share: float) -> tuple[float, flo
     def cost(p: float) -> float:
         return positive_share * loss.positive(p) + (1 - positive_share) * loss.negative(p)
 
-    minimum = minimize_scalar(cost, bounds=(0, 1), method="bounded", options={"xatol": 1e-9})
+    minimum = scipy.optimize.minimize_scalar(cost, bounds=(0, 1), method="bounded", options={"xatol": 1e-9})
     return float(minimum.x), float(minimum.fun)
 
 

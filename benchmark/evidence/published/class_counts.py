@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
+import scipy
 
 from benchmark.evidence.metrics.influence import Floats
 from benchmark.evidence.metrics.keys import MeasureKey
@@ -46,11 +46,11 @@ def counts_are_possible(ranges: Mapping[str, Range], sizes: Mapping[str, int]) -
     rows = [*system.rows, *(wrong[i] - right[i] - errors for i in range(count)), wrong.sum(axis=0) - errors]
     low = [*system.low, *(-math.inf for _ in range(count)), float(total)]
     high = [*system.high, *(total - images), float(total)]
-    solution = milp(
+    solution = scipy.optimize.milp(
         np.zeros(2 * count),
         integrality=np.ones(2 * count, dtype=np.int64),
-        bounds=Bounds(np.zeros(2 * count), np.concatenate([images, total - images])),
-        constraints=LinearConstraint(np.array(rows), np.array(low), np.array(high)),
+        bounds=scipy.optimize.Bounds(np.zeros(2 * count), np.concatenate([images, total - images])),
+        constraints=scipy.optimize.LinearConstraint(np.array(rows), np.array(low), np.array(high)),
         options={"time_limit": _SECONDS},
     )
     return int(solution.status) != _INFEASIBLE

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+import scipy
 
 from benchmark.evidence.metrics.influence import Floats
 from benchmark.evidence.metrics.printed import range_of_counts, values
@@ -207,7 +207,7 @@ class _Program:
         above, below = np.isfinite(self.high), np.isfinite(self.low)
         rows = np.concatenate([self.rows[above], -self.rows[below]])
         members = self._members(np.arange(len(self.groups)))
-        solution = linprog(
+        solution = scipy.optimize.linprog(
             np.append(np.zeros(len(self.groups)), 1.0),
             A_ub=np.column_stack([rows, -np.ones(len(rows))]),
             b_ub=np.concatenate([self.high[above], -self.low[below]]),
@@ -219,13 +219,13 @@ class _Program:
     def example(self) -> tuple[Confusion, ...]:
         """A matrix per fold or seed, all of them near the matrix that alone comes nearest to the printed figures."""
         chosen = self._nearest()
-        solution = milp(
+        solution = scipy.optimize.milp(
             np.zeros(len(chosen)),
             integrality=np.ones(len(chosen), dtype=np.int64),
-            bounds=Bounds(np.zeros(len(chosen)), self.multiplicities[self.groups[chosen]]),
+            bounds=scipy.optimize.Bounds(np.zeros(len(chosen)), self.multiplicities[self.groups[chosen]]),
             constraints=[
-                LinearConstraint(self.rows[:, chosen], self.low, self.high),
-                LinearConstraint(self._members(chosen), self.multiplicities, self.multiplicities),
+                scipy.optimize.LinearConstraint(self.rows[:, chosen], self.low, self.high),
+                scipy.optimize.LinearConstraint(self._members(chosen), self.multiplicities, self.multiplicities),
             ],
             options={"node_limit": _NODES},  # a limit of time would give another answer on a busy machine
         )

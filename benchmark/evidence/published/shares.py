@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
-from scipy.optimize import least_squares, linprog
+import scipy
 
 from benchmark.evidence.metrics.influence import Floats
 from benchmark.evidence.metrics.printed import is_count, is_of_counts, ratio_of, values
@@ -119,7 +119,7 @@ def _search(items: tuple[tuple[str, Range], ...], positive_share: float | None) 
 
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
     for start in points[np.argsort(distances(points).sum(axis=0), kind="stable")[:_STARTS]]:
-        search = least_squares(distances_of, start, bounds=(0, 1), max_nfev=_EVALUATIONS)
+        search = scipy.optimize.least_squares(distances_of, start, bounds=(0, 1), max_nfev=_EVALUATIONS)
         if float(search.fun.max()) <= _NEAR:
             return True
     return False
@@ -171,7 +171,9 @@ def _denominator(ratio: Ratio, positive_share: float) -> float:
 def _extreme(rows: list[Floats], cost: Floats, positive_share: float | None) -> float | None:
     equal = [np.ones(4)] if positive_share is None else [np.ones(4), _POSITIVES]
     totals = [1.0] if positive_share is None else [1.0, positive_share]
-    solution = linprog(cost, A_ub=np.array(rows), b_ub=np.zeros(len(rows)), A_eq=np.array(equal), b_eq=totals)
+    solution = scipy.optimize.linprog(
+        cost, A_ub=np.array(rows), b_ub=np.zeros(len(rows)), A_eq=np.array(equal), b_eq=totals
+    )
     if int(solution.status) == _INFEASIBLE:
         return None
     return float(solution.fun) if solution.fun is not None else 0.0

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from scipy.optimize import brentq
+import scipy
 
 from benchmark.evidence.intervals.formulas import f1_of_jaccard, hanley_mcneil, wilson, z_quantile
 from benchmark.evidence.metrics.registry import Confusion
@@ -72,7 +72,7 @@ def auc_for_bound(bound: float, positives: int, negatives: int, side: Side) -> f
     def excess(auc: float) -> float:
         return auc + sign * z_quantile(0.95) * hanley_mcneil(auc, positives, negatives) - bound
 
-    return float(brentq(excess, bound, end))
+    return float(scipy.optimize.brentq(excess, bound, end))
 
 
 def interval_of_matrices(key: str, matrices: Sequence[Confusion]) -> Range | None:
@@ -145,16 +145,14 @@ def least_p(difference: int, images: int | None = None, *, exact: bool = False) 
     Returns:
         The two-sided p value.
     """
-    from scipy.stats import binom, chi2  # here, because it loads slowly
-
     n = difference if images is None else images
     if not difference or not n:
         return 1.0
     fewer = (n - difference) // 2
-    binomial = min(1.0, 2 * float(binom.cdf(fewer, n, 0.5)))
+    binomial = min(1.0, 2 * float(scipy.stats.binom.cdf(fewer, n, 0.5)))
     if exact:
         return binomial
-    return min(binomial - float(binom.pmf(fewer, n, 0.5)), float(chi2.sf(difference**2 / n, 1)))
+    return min(binomial - float(scipy.stats.binom.pmf(fewer, n, 0.5)), float(scipy.stats.chi2.sf(difference**2 / n, 1)))
 
 
 def correlation_for(difference: float, errors: tuple[float, float], p: float) -> float | None:
@@ -168,10 +166,8 @@ def correlation_for(difference: float, errors: tuple[float, float], p: float) ->
     Returns:
         The smallest correlation, at most 1 and possibly negative; None if not even a correlation of 1 suffices.
     """
-    from scipy.stats import norm  # here, because it loads slowly
-
     first, second = errors
-    variance = (difference / float(norm.isf(p / 2))) ** 2
+    variance = (difference / float(scipy.stats.norm.isf(p / 2))) ** 2
     if first <= 0 or second <= 0 or variance < (first - second) ** 2:
         return None
     return (first**2 + second**2 - variance) / (2 * first * second)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import OptimizeWarning, curve_fit
+import scipy
 
 from benchmark.evidence.metrics.influence import Floats
 
@@ -70,9 +70,11 @@ def fit_power_law(sizes: Floats, values: Floats, variances: Floats, best: float,
     bounds = ([-np.inf, 0.0, LEAST_EXPONENT], [sign * best, np.inf, GREATEST_EXPONENT])
     first = np.clip(start * [1.0, unit ** -start[2], 1.0], bounds[0], bounds[1])
     with warnings.catch_warnings():  # the covariance of the parameters is not used
-        warnings.simplefilter("ignore", OptimizeWarning)
+        warnings.simplefilter("ignore", scipy.optimize.OptimizeWarning)
         try:
-            (limit, scale, exponent), _ = curve_fit(curve, sizes, goal, first, np.sqrt(variances), bounds=bounds)
+            (limit, scale, exponent), _ = scipy.optimize.curve_fit(
+                curve, sizes, goal, first, np.sqrt(variances), bounds=bounds
+            )
         except RuntimeError:  # no convergence: the grid is within one percent of the minimum
             limit, scale, exponent = first
     return PowerLaw(sign * float(limit), float(scale * unit**exponent), float(exponent), rising)

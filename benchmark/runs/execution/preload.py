@@ -4,4 +4,7 @@ from benchmark.training.quiet import load_keras
 
 load_keras()
 
+import scipy.fft  # noqa: E402
+import scipy.optimize  # noqa: E402, F401
+
 import benchmark.runs.execution.worker  # noqa: E402, F401
