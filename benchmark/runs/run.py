@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -393,8 +392,6 @@ class Run(Strict):
             for name, figure in figures.items():
                 if figure.metric != name:
                     raise ValueError(f"{name} contains a figure of {figure.metric}")
-                if any(x is not None and not math.isfinite(x) for x in (figure.value, figure.low, figure.high)):
-                    raise ValueError(f"{figure.metric} is not finite")
                 if (problem := out_of_range(figure, classes=classes)) is not None:
                     raise ValueError(problem)
         if self.threshold is not None:

@@ -599,10 +599,9 @@ def range_of(name: str, *, classes: int = 2) -> tuple[float, float]:
     Returns:
         Both ends, infinite where unknown.
     """
-    metric, _, rest = name.partition(":")
     if classes > 2 and name in _MULTICLASS_RANGES:
         return _MULTICLASS_RANGES[name]
-    record = find_metric(metric) if classes > 2 or not rest else None
+    record = find_metric(name if classes == 2 else name.partition(":")[0])
     if record is not None:
         return record.range
     return 0 if name == "loss" else -math.inf, math.inf
@@ -610,6 +609,8 @@ def range_of(name: str, *, classes: int = 2) -> tuple[float, float]:
 
 def out_of_range(figure: Figure, *, classes: int = 2) -> str | None:
     """Return why `figure` is impossible: its metric cannot have this value or bound, or the bounds are reversed.
+
+    No figure can be infinite or not a number.
 
     Args:
         figure: A figure of any name. Its range is that of `range_of`.
@@ -620,7 +621,11 @@ def out_of_range(figure: Figure, *, classes: int = 2) -> str | None:
     """
     least, greatest = range_of(figure.metric, classes=classes)
     for number in (figure.value, figure.low, figure.high):
-        if number is not None and not least - _ROUNDING <= number <= greatest + _ROUNDING:
+        if number is None:
+            continue
+        if not math.isfinite(number):
+            return f"{figure.metric} is not finite"
+        if not least - _ROUNDING <= number <= greatest + _ROUNDING:
             return f"{figure.metric} {number:g} is not within {least:g} and {greatest:g}"
     if figure.low is not None and figure.high is not None and figure.low > figure.high:
         return f"{figure.metric}: the interval ends at {figure.high:g}, below its start at {figure.low:g}"

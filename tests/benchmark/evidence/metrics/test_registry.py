@@ -482,6 +482,13 @@ def test_the_range_of_a_figure_may_depend_on_the_number_of_classes() -> None:
     assert range_of("recall:macro") == (-math.inf, math.inf)  # two classes have no such figure
 
 
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", ["auc", "loss", "a figure of an older version"])
+def test_no_figure_is_infinite_or_not_a_number(name: str, number: float) -> None:
+    assert out_of_range(Figure(name, number)) == f"{name} is not finite"
+    assert out_of_range(Figure(name, 0.5, number, 0.6)) == f"{name} is not finite"
+
+
 def test_an_impossible_figure_of_several_classes_is_named() -> None:
     assert out_of_range(Figure("brier", 1.2), classes=3) is None
     assert out_of_range(Figure("brier", 1.2)) == "brier 1.2 is not within 0 and 1"
