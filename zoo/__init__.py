@@ -57,8 +57,8 @@ if TYPE_CHECKING:
     from zoo.api.verify import verify as verify
     from zoo.config.errors import ConfigError as ConfigError
     from zoo.models.card import ModelCard as ModelCard
-    from zoo.models.card import PublishedFigure as PublishedFigure
     from zoo.models.catalog import load_cards as load_cards
+    from zoo.models.published import PublishedFigure as PublishedFigure
     from zoo.models.recipe import Augmentation as Augmentation
     from zoo.models.recipe import ProbeRecipe as ProbeRecipe
     from zoo.models.recipe import Recipe as Recipe
@@ -91,8 +91,9 @@ _GROUPS = {
     "zoo.api.verify": ("VerifyResults", "verify"),
     "reports.frames.load": ("load_figures", "load_history", "load_runs", "load_scores", "load_settings"),
     "zoo.config.errors": ("ConfigError",),
-    "zoo.models.card": ("ModelCard", "PublishedFigure"),
+    "zoo.models.card": ("ModelCard",),
     "zoo.models.catalog": ("load_cards",),
+    "zoo.models.published": ("PublishedFigure",),
     "zoo.models.recipe": ("Augmentation", "ProbeRecipe", "Recipe"),
     "zoo.models.registry": ("PretrainedWeights", "Unfreeze", "register_builder"),
 }

@@ -40,7 +40,7 @@ from reports.audit.uncertainty import uncertainty_findings
 from reports.claims.model import Claims, Interpretation, PrintedMatrix, Row, TestSet
 from reports.claims.printed import AnyMatrix, PrintedClassMatrix
 from reports.text import capital, listed
-from zoo.models.card import PublishedFigure
+from zoo.models.published import PublishedFigure
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from reports.claims.model import Claims, Row
 from reports.claims.printed import TestSet
 from reports.claims.statement import AtLeast, Equivalent, Superior
 from reports.text import number
-from zoo.models.card import PublishedFigure
+from zoo.models.published import PublishedFigure
 
 _NEAR = 1e-9
 _HALF = 0.5

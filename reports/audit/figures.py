@@ -11,7 +11,7 @@ from benchmark.evidence.metrics.printed import is_count, is_of_counts, printed_l
 from benchmark.evidence.metrics.registry import Confusion
 from benchmark.evidence.published.feasible import Range, Rounding, cut_range, printed_range
 from reports.claims.printed import Interpretation, MulticlassTestSet, PrintedMatrix, Row, TestSet
-from zoo.models.card import PublishedFigure
+from zoo.models.published import PublishedFigure
 
 Severity = Literal["impossible", "contradiction", "ambiguous", "note"]
 SEVERITIES: tuple[Severity, ...] = ("impossible", "contradiction", "ambiguous", "note")

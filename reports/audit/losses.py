@@ -23,7 +23,7 @@ from reports.audit.decisions import FeasibleMatrices
 from reports.audit.figures import AuditFinding, FigureSet, cite, figure_range, named, printed
 from reports.claims.model import Row, TestSet
 from reports.text import capital, listed
-from zoo.models.card import PublishedFigure
+from zoo.models.published import PublishedFigure
 
 _FIXED = {"log_loss": cross_entropy, "brier": squared_error}
 

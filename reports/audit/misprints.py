@@ -23,7 +23,7 @@ from reports.audit.figures import (
 )
 from reports.claims.printed import PrintedClassMatrix, PrintedMatrix
 from reports.text import capital, listed
-from zoo.models.card import PublishedFigure
+from zoo.models.published import PublishedFigure
 
 EXPLAINED = (
     "printed-twice",

@@ -37,7 +37,7 @@ from reports.audit.figures import (
 )
 from reports.claims.printed import PrintedClassMatrix, Row
 from reports.text import capital, listed
-from zoo.models.card import PublishedFigure
+from zoo.models.published import PublishedFigure
 
 _LEAST_ERROR = math.log(2)
 _MOST_IMAGES = 100_000

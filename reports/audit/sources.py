@@ -14,7 +14,7 @@ from reports.audit.decisions import ROUNDINGS, FeasibleMatrices, find_matrices
 from reports.audit.figures import AuditFinding, Citation, FigureSet, counts
 from reports.claims.printed import PrintedMatrix, TestSet
 from reports.text import capital, listed, plural
-from zoo.models.card import PublishedFigure
+from zoo.models.published import PublishedFigure
 
 _MOST_PAIRS = 4_000_000
 _FEWEST = 2

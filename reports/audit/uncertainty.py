@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import scipy
+
 from benchmark.evidence.intervals.formulas import wilson
 from benchmark.evidence.metrics.printed import is_count, is_of_counts, range_of_counts, ratio_of
 from benchmark.evidence.published.feasible import Range
 from reports.audit.figures import AuditFinding, FigureSet, cite, figure_range, named
 from reports.claims.printed import TestSet
 from reports.text import capital
-from zoo.models.card import PublishedFigure
+from zoo.models.published import PublishedFigure
 
 _Z = 1.959964
 _NARROW, _WIDE = 0.8, 1.25  # intervals within these multiples of the usual ones are as expected
@@ -113,12 +115,10 @@ def _images(population: str | None, test: TestSet | None) -> int | None:
 
 def _usual_widths(value: float, n: int) -> Range:
     """The narrowest and the widest of the usual 95% intervals of a proportion."""
-    from scipy.stats import beta  # here, because it loads slowly
-
     successes = min(n, max(0, round(value * n)))
     low, high = wilson(successes, n)
-    exact_low = float(beta.ppf(0.025, successes, n - successes + 1)) if successes else 0.0
-    exact_high = float(beta.ppf(0.975, successes + 1, n - successes)) if successes < n else 1.0
+    exact_low = float(scipy.stats.beta.ppf(0.025, successes, n - successes + 1)) if successes else 0.0
+    exact_high = float(scipy.stats.beta.ppf(0.975, successes + 1, n - successes)) if successes < n else 1.0
     wald = 2 * _Z * math.sqrt(successes / n * (1 - successes / n) / n)
     widths = [high - low, exact_high - exact_low, *([wald] if wald else [])]
     return min(widths), max(widths)

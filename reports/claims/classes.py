@@ -14,7 +14,7 @@ from reports.claims.printed import (
     PrintedMatrix,
     Row,
 )
-from zoo.models.card import PublishedFigure, class_problems
+from zoo.models.published import PublishedFigure, class_problems
 
 
 def named_classes(

@@ -13,7 +13,7 @@ from benchmark.evidence.metrics.printed import PRINTED, averaged, has_average, o
 from benchmark.evidence.metrics.registry import find_metric
 from reports.claims.printed import Interpretation, Row, TestSet
 from zoo.config.strict_yaml import suggest
-from zoo.models.card import PublishedFigure
+from zoo.models.published import PublishedFigure
 
 _CLASSES = ("negatives", "positives")
 

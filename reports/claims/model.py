@@ -39,8 +39,9 @@ from zoo.config.errors import ConfigError
 from zoo.config.renames import formerly
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import named_file, near, read_yaml, validate
-from zoo.models.card import NAME_PATTERN, ModelCard, PublishedFigure
+from zoo.models.card import NAME_PATTERN, ModelCard
 from zoo.models.metrics import Measured
+from zoo.models.published import PublishedFigure
 from zoo.models.recipe import Loss
 
 _BUILT_IN = Path(str(resources.files("reports.claims.data")))

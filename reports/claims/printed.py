@@ -10,16 +10,10 @@ from pydantic import Field, model_validator
 from benchmark.evidence.published.means import Repeats
 from reports.claims.statement import AT_MOST, ONE_OR_MORE, At, Name, Text
 from zoo.config.renames import formerly
-from zoo.config.strict import Strict
-from zoo.models.card import (
-    ModelCard,
-    MulticlassTestSizes,
-    PublishedFigure,
-    TestSizes,
-    by_keys,
-    names_classes,
-)
+from zoo.config.strict import Strict, by_keys
+from zoo.models.card import ModelCard
 from zoo.models.metrics import OverClasses
+from zoo.models.published import MulticlassTestSizes, PublishedFigure, TestSizes, names_classes
 from zoo.models.recipe import Loss
 
 Count = Annotated[int, Field(ge=0, le=1_000_000)]

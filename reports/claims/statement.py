@@ -15,8 +15,9 @@ from benchmark.evidence.scores import SplitName
 from zoo.config.renames import formerly
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import suggest
-from zoo.models.card import MOST_ENTRIES, NAME_PATTERN, Printed
+from zoo.models.card import MOST_ENTRIES, NAME_PATTERN
 from zoo.models.metrics import ClassName, Measured, MetricName, OverClasses
+from zoo.models.published import Printed
 
 Entry = TypeVar("Entry")
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]

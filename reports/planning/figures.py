@@ -27,7 +27,7 @@ from reports.results.comparison.published import (
 )
 from reports.verdicts.figures import different_prevalence, figure_decision, figure_in_words, margin_of
 from reports.verdicts.published import ruling, why_no_interval, without_misprint
-from zoo.models.card import PublishedFigure
+from zoo.models.published import PublishedFigure
 
 World = BinaryWorld | ClassWorld
 _MANY_SEEDS = 1000

@@ -10,7 +10,7 @@ from reports.planning.figures import figure_plan
 from reports.planning.model import BETWEEN_CARDS, ClaimPlan, Experiment, Plan
 from reports.planning.statements import statement_plans
 from reports.text import plural
-from zoo.models.card import PublishedFigure
+from zoo.models.published import PublishedFigure
 
 
 def plan_claims(claims: Claims, experiment: Experiment, probes: Collection[str] = ()) -> Plan:

@@ -13,7 +13,7 @@ from reports.audit.figures import AuditRow
 from reports.claims.model import Claims
 from reports.claims.statement import AtLeast, AtMost, Equivalent, NotSuperior, Superior
 from reports.verdicts.statements import Judged
-from zoo.models.card import PublishedFigure
+from zoo.models.published import PublishedFigure
 
 _EQUAL = 1e-9  # differences of printed decimals are not exact in binary
 

@@ -29,7 +29,7 @@ from reports.results.multiclass.class_figures import class_figure
 from reports.text import listed
 from reports.verdicts.decisions import measured_at
 from reports.verdicts.published import ruling, why_no_interval, without_misprint
-from zoo.models.card import PublishedFigure
+from zoo.models.published import PublishedFigure
 
 SYNTHETIC = "synthetic images say nothing about radiographs"
 """Why runs on synthetic images have no verdict."""

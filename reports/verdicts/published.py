@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from reports.audit.audit import Audit, AuditRow, audit_row
 from reports.audit.figures import AuditFinding, named
 from reports.claims.printed import AnyMatrix, Row
-from zoo.models.card import PublishedFigure
+from zoo.models.published import PublishedFigure
 
 
 def ruling(audit: Audit, row: Row, figure: PublishedFigure) -> AuditFinding | None:

@@ -29,7 +29,7 @@ from benchmark.evidence.metrics.registry import value_of
 from benchmark.evidence.scores import TestScores
 from reports.results.comparison.published import minus_published
 from tests.perf.simulation import Tally
-from zoo.models.card import PublishedFigure
+from zoo.models.published import PublishedFigure
 
 IMAGES = 468
 LABELS = np.arange(IMAGES) % 2

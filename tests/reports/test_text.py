@@ -24,7 +24,7 @@ from reports.text import (
     seconds,
     threshold,
 )
-from zoo.models.card import PublishedFigure
+from zoo.models.published import PublishedFigure
 
 
 def figure(metric: str = "accuracy", value: float | None = 0.8, bounds: tuple[float, float] | None = None) -> Figure:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, WrapValidator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, WrapValidator
 from pydantic.fields import FieldInfo
 
 
@@ -26,6 +27,45 @@ class ChosenModel(WrapValidator):
     """
 
     choose: Callable[[Mapping[str, Any]], type[BaseModel]] = field(kw_only=True)
+
+
+def by_keys(several: Callable[[Mapping[str, Any]], bool], two: type[BaseModel], many: type[BaseModel]) -> ChosenModel:
+    """Return a validator that chooses one of two models, such as that for two classes or for more, by a mapping's keys.
+
+    A union of the models would report the errors of both.
+
+    Args:
+        several: Whether a mapping is one of `many`.
+        two: The model for other mappings.
+        many: The model for the mappings that `several` recognises.
+
+    Returns:
+        An annotation for the union of both.
+    """
+
+    return chosen_by(lambda mapping: many if several(mapping) else two, two, many)
+
+
+def chosen_by(choose: Callable[[Mapping[str, Any]], type[BaseModel]], *models: type[BaseModel]) -> ChosenModel:
+    """Return a validator that chooses one of several models by the keys of a mapping, as `by_keys` does.
+
+    Args:
+        choose: Returns the model for a mapping.
+        models: All models, of which the first is for what is no mapping.
+
+    Returns:
+        An annotation for the union of the models.
+    """
+
+    def validate(value: Any, _handler: object, info: ValidationInfo) -> BaseModel:
+        if isinstance(value, models):
+            return value
+        model = choose(value) if isinstance(value, dict) else models[0]
+        if info.mode == "json":
+            return model.model_validate_json(json.dumps(value), strict=True)
+        return model.model_validate(value)
+
+    return ChosenModel(validate, choose=choose)
 
 
 def models_of(info: FieldInfo, value: Any) -> list[type[BaseModel]]:

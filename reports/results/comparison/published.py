@@ -22,7 +22,8 @@ from reports.results.conditions.recognised import has_different_classes, is_data
 from reports.results.measured import AnyResults, CardResults, MulticlassResults, is_multiclass
 from reports.results.multiclass.class_figures import class_figure
 from reports.text import decimals_of, estimate, listed
-from zoo.models.card import ModelCard, PublishedFigure
+from zoo.models.card import ModelCard
+from zoo.models.published import PublishedFigure
 
 NO_COUNTERPART = "no measured counterpart"
 

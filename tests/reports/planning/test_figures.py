@@ -20,7 +20,7 @@ from reports.planning.plan import plan_claims
 from reports.results.comparison.published import minus_published
 from reports.verdicts.figures import figure_decision
 from tests.support.claims import claims_of, class_matrix, contents, figure, row, several
-from zoo.models.card import PublishedFigure
+from zoo.models.published import PublishedFigure
 
 
 def planned(folder: Path, *figures: dict[str, Any], noise: Noise | None = None, sets: int = 300) -> list[ClaimPlan]:

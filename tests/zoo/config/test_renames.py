@@ -17,8 +17,8 @@ from tests.support.stored import keep
 from zoo.cli.app import main
 from zoo.config.errors import ConfigError
 from zoo.config.renames import with_current_keys
-from zoo.models.card import Source
 from zoo.models.catalog import load_cards
+from zoo.models.published import Source
 
 FIGURE = {"metric": "accuracy", "value": 0.9, "split": "test", "decimals": 2, "location": "table 1"}
 LEVELS = {"a": "attempt-1", "b": "attempt-2", "metric": "auc"}

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from zoo import ModelCard, ProbeRecipe, PublishedFigure, Recipe
 from zoo.config.strict_yaml import validate
-from zoo.models.card import TestSizes
 from zoo.models.catalog import REPORT_COLLECTION, STARTER_COLLECTION, load_catalog
+from zoo.models.published import TestSizes
 from zoo.models.registry import builder_names, get_builder
 
 CATALOG = load_catalog()
