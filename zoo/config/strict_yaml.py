@@ -7,7 +7,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -32,6 +32,7 @@ _LONGEST_NUMBER = 100  # characters; 64 binary digits with an underscore between
 _MOST_ERRORS = 50
 _COMMA = re.compile(r"^[-+]?[0-9]+,[0-9]+$")
 _PERCENT = re.compile(r"^[-+]?[0-9]+([.,][0-9]+)?\s*%$")
+_HEXADECIMAL = re.compile(r"\[0-9a-f\]\{([0-9]+)\}")
 _LONGEST_ECHO = 60  # characters of a wrong value that an error repeats
 _LONGEST_NAME = 200  # comparing longer texts with names takes long and finds nothing
 Model = TypeVar("Model", bound=BaseModel)
@@ -239,7 +240,7 @@ def validate(model: type[Model], data: Any, where: str) -> Model:
     try:
         return model.model_validate_json(text, strict=True)
     except ValidationError as error:
-        details = error.errors(include_url=False)
+        details = _without_consequences(error.errors(include_url=False), model, data)
         lines = [_explain(detail, where, model, data) for detail in details[:_MOST_ERRORS]]
         if len(details) > _MOST_ERRORS:
             lines.append(f"{where}: {len(details) - _MOST_ERRORS} more errors")
@@ -302,14 +303,30 @@ def unknown(kind: str, name: str, known: Iterable[str], others: Iterable[str] = 
     return ConfigError(f"Unknown {kind} '{name}'. {suggest(name, known, others)}")
 
 
+def _without_consequences(details: Sequence[Any], model: type[BaseModel], data: Any) -> list[Any]:
+    """The errors without those of fields that are missing because their key is mistyped."""
+    meant = {
+        (*detail["loc"][:-1], name)
+        for detail in details[:_MOST_ERRORS]
+        if detail["type"] == "extra_forbidden"
+        for name in near(str(detail["loc"][-1]), _names_at(detail["loc"], model, data))[:1]
+    }
+    return [detail for detail in details if detail["type"] != "missing" or detail["loc"] not in meant]
+
+
+def _names_at(loc: Sequence[str | int], model: type[BaseModel], data: Any) -> set[str]:
+    """The keys that could stand in place of the unknown one at `loc`."""
+    *place, wrong = loc
+    names = {name for inner in _models_at(model, place, data) for name in _keys(inner)} or set(_field_names(model))
+    return names - {str(wrong)}
+
+
 def _explain(detail: Any, where: str, model: type[BaseModel], data: Any) -> str:
     path = ".".join(" ".join(str(part).split())[:_LONGEST_NAME] for part in detail["loc"])
     joint = "." if path and ": " in where else ": "
     at = f"{where}{joint}{path}" if path else where
     if detail["type"] == "extra_forbidden":
-        *place, wrong = detail["loc"]
-        names = {name for inner in _models_at(model, place, data) for name in _keys(inner)} or set(_field_names(model))
-        return f"{at}: unknown key. {suggest(str(wrong), names - {wrong})}"
+        return f"{at}: unknown key. {suggest(str(detail['loc'][-1]), _names_at(detail['loc'], model, data))}"
     message = _typing_error(detail, model, data) or detail["msg"].removeprefix("Value error, ")
     has_value = path and detail["type"] != "missing" and not isinstance(detail.get("input"), dict)
     value = f" (got {_echo(detail.get('input'))})" if has_value else ""
@@ -332,6 +349,8 @@ def _typing_error(detail: Any, model: type[BaseModel], data: Any) -> str | None:
         share = Decimal(text.rstrip("% ").replace(",", ".")) / 100
         return f"is in percent; write the share, {share:f}, which has {_places(share)} decimals"
     if detail["type"] == "string_pattern_mismatch":
+        if lengths := _HEXADECIMAL.findall(detail["ctx"]["pattern"]):
+            return f"must be a digest of {' or '.join(lengths)} digits, each one of 0-9 and a-f"
         return _name_error(detail, text, model, data)
     return None
 

@@ -14,7 +14,7 @@ from typing import Any
 from zoo.config import plugins
 from zoo.config.arguments import PATH, several
 from zoo.config.errors import ConfigError
-from zoo.config.strict_yaml import read_yaml, suggest, unknown, validate
+from zoo.config.strict_yaml import near, read_yaml, suggest, unknown, validate
 from zoo.models.card import NAME_PATTERN, ModelCard, ModelSpec, with_ensemble
 from zoo.models.probe_card import probe_card_problems
 from zoo.models.recipe import ProbeRecipe, Recipe, is_average, is_probe
@@ -363,6 +363,10 @@ def _resolve(name: str, path: Path, raw: Mapping[str, tuple[Path, dict[str, Any]
 
 
 def _with_ensemble(data: dict[str, Any], path: Path) -> dict[str, Any]:
+    if not {"model", "extends", "ensemble"} & set(data):
+        for key in data:  # the schema would ask for the model that an ensemble does not have
+            if near(key, ModelCard.model_fields)[:1] == ("ensemble",):
+                raise ConfigError(f"{path}: {key}: unknown key. Did you mean ensemble?")
     try:
         return with_ensemble(data)
     except ValueError as error:

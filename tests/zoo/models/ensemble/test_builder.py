@@ -72,6 +72,7 @@ def yaml_card() -> dict[str, Any]:
         ({"ensemble": ["constant", "other"]}, "ensemble: other is an ensemble; give its members: constant, pixels-log"),
         ({"model": {"builder": "constant"}}, "ensemble: averages the scores of other cards and has no network; drop"),
         ({"ensemble": ["constant"]}, "ensemble: give a list of two or more cards, such as [small-cnn, vgg16-probe]"),
+        ({"ensemble": ["constant", [3]]}, "ensemble.1: must be the name of a card (got [3])"),
         ({"ensemble": ["constant", "mean"]}, "ensemble: mean is this card itself; name other cards"),
         ({"recipe": {"average": "ranks"}}, "recipe.average: input should be 'probabilities' or 'logits'"),
         ({"recipe": {"epochs": 3}}, "recipe.epochs: unknown key. Known: average, choose."),
@@ -85,6 +86,11 @@ def test_an_ensemble_that_cannot_be_averaged_says_what_would_be_right(
 ) -> None:
     lines = errors_of(tmp_path / "cards", other=PAIR, mean={**PAIR, **changes})
     assert any(each.startswith(f"mean.yaml: {line}") for each in lines), lines
+
+
+def test_a_mistyped_ensemble_is_not_asked_for_a_model(tmp_path: Path) -> None:
+    mistyped = {"ensembl" if key == "ensemble" else key: value for key, value in PAIR.items()}
+    assert errors_of(tmp_path / "cards", mean=mistyped) == ["mean.yaml: ensembl: unknown key. Did you mean ensemble?"]
 
 
 def test_members_are_planned_beside_an_ensemble_whether_or_not_they_were_asked_for(tmp_path: Path) -> None:
