@@ -1,0 +1,88 @@
+"""Processor time of a command, until its first line or its end, by one source tree or by several in turn.
+
+    python -m tests.perf.start [--until line] [--rounds 5] [--tree FOLDER ...] -- bench constant --data SOURCE
+    python -m tests.perf.start --tree . --tree ../before -- report --store runs
+
+The time is that of all processes of the command. Each execution has a store of its own, and the cache stays. `{out}` in
+an argument is that store's folder. The medians are those of executions after a first one, which fills caches.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--until", choices=("line", "end"), default="end")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tree", type=Path, action="append", default=[])
+    parser.add_argument("words", nargs="+", metavar="WORD")
+    asked = parser.parse_args()
+    trees: list[Path] = [path.resolve() for path in asked.tree] or [ROOT]
+    measure = to_first_line if asked.until == "line" else to_end
+    times: dict[Path, list[float]] = {tree: [] for tree in trees}
+    for number in range(asked.rounds + 1):
+        for tree in trees:
+            with tempfile.TemporaryDirectory(prefix="zoo-start-") as out:
+                taken = measure(tree, [word.replace("{out}", out) for word in asked.words])
+            if number:
+                times[tree].append(taken)
+    for tree, taken_by in times.items():
+        print(f"{tree}: {statistics.median(taken_by):.2f} s ({min(taken_by):.2f} to {max(taken_by):.2f})")
+
+
+def started(tree: Path, words: list[str]) -> subprocess.Popen[bytes]:
+    """The command in a process group of its own, with one stream for all that it prints."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "zoo", *words],
+        env={**os.environ, "PYTHONPATH": str(tree)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def to_end(tree: Path, words: list[str]) -> float:
+    """Processor seconds of the whole command."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    process = started(tree, words)
+    printed, _ = process.communicate()
+    if process.returncode:
+        sys.exit(printed.decode(errors="replace"))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def to_first_line(tree: Path, words: list[str]) -> float:
+    """Processor seconds of the command and of what it started, when its first line arrives; it is then ended."""
+    process = started(tree, words)
+    assert process.stdout is not None
+    process.stdout.readline()
+    seconds = 0.0
+    command = psutil.Process(process.pid)
+    for each in (command, *command.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            own = each.cpu_times()
+            seconds += own.user + own.system
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    process.wait()
+    return seconds
+
+
+if __name__ == "__main__":
+    main()
