@@ -305,17 +305,17 @@ def unknown(kind: str, name: str, known: Iterable[str], others: Iterable[str] = 
 
 def _without_consequences(details: Sequence[Any], model: type[BaseModel], data: Any) -> list[Any]:
     """The errors without those of fields that are missing because their key is mistyped."""
-    meant = {
+    likely_keys = {
         (*detail["loc"][:-1], name)
         for detail in details[:_MOST_ERRORS]
         if detail["type"] == "extra_forbidden"
         for name in near(str(detail["loc"][-1]), _names_at(detail["loc"], model, data))[:1]
     }
-    return [detail for detail in details if detail["type"] != "missing" or detail["loc"] not in meant]
+    return [detail for detail in details if detail["type"] != "missing" or detail["loc"] not in likely_keys]
 
 
 def _names_at(loc: Sequence[str | int], model: type[BaseModel], data: Any) -> set[str]:
-    """The keys that could stand in place of the unknown one at `loc`."""
+    """The known keys of the mapping that has the unknown one at `loc`."""
     *place, wrong = loc
     names = {name for inner in _models_at(model, place, data) for name in _keys(inner)} or set(_field_names(model))
     return names - {str(wrong)}
