@@ -1,10 +1,11 @@
-"""Processor time of a command, until its first line or its end, by one source tree or by several in turn.
+"""Wall and processor time of a command, until its first line or its end, by one source tree or by several in turn.
 
     python -m tests.perf.start [--until line] [--rounds 5] [--tree FOLDER ...] -- bench constant --data SOURCE
     python -m tests.perf.start --tree . --tree ../before -- report --store runs
 
-The time is that of all processes of the command. Each execution has a store of its own, and the cache stays. `{out}` in
-an argument is that store's folder. The medians are those of executions after a first one, which fills caches.
+Processor time is that of all processes of the command, such as one that loads Keras in the background. Each execution
+has a store of its own, and the cache stays. `{out}` in an argument is that store's folder. The medians are those of
+executions after a first one, which fills caches.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,15 +36,20 @@ def main() -> None:
     asked = parser.parse_args()
     trees: list[Path] = [path.resolve() for path in asked.tree] or [ROOT]
     measure = to_first_line if asked.until == "line" else to_end
-    times: dict[Path, list[float]] = {tree: [] for tree in trees}
+    times: dict[Path, list[tuple[float, float]]] = {tree: [] for tree in trees}
     for number in range(asked.rounds + 1):
         for tree in trees:
             with tempfile.TemporaryDirectory(prefix="zoo-start-") as out:
-                taken = measure(tree, [word.replace("{out}", out) for word in asked.words])
+                begin = time.perf_counter()
+                processor, waited = measure(tree, [word.replace("{out}", out) for word in asked.words])
             if number:
-                times[tree].append(taken)
-    for tree, taken_by in times.items():
-        print(f"{tree}: {statistics.median(taken_by):.2f} s ({min(taken_by):.2f} to {max(taken_by):.2f})")
+                times[tree].append((waited - begin, processor))
+    for tree, rounds in times.items():
+        parts = [
+            f"{kind} {statistics.median(taken):.2f} s ({min(taken):.2f} to {max(taken):.2f})"
+            for kind, taken in zip(("wall", "processor"), zip(*rounds, strict=True), strict=True)
+        ]
+        print(f"{tree}: {', '.join(parts)}")
 
 
 def started(tree: Path, words: list[str]) -> subprocess.Popen[bytes]:
@@ -56,23 +63,23 @@ def started(tree: Path, words: list[str]) -> subprocess.Popen[bytes]:
     )
 
 
-def to_end(tree: Path, words: list[str]) -> float:
-    """Processor seconds of the whole command."""
+def to_end(tree: Path, words: list[str]) -> tuple[float, float]:
+    """Processor seconds of the whole command, and the moment when it ended."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     process = started(tree, words)
     printed, _ = process.communicate()
     if process.returncode:
         sys.exit(printed.decode(errors="replace"))
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    moment, after = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, moment
 
 
-def to_first_line(tree: Path, words: list[str]) -> float:
-    """Processor seconds of the command and of what it started, when its first line arrives; it is then ended."""
+def to_first_line(tree: Path, words: list[str]) -> tuple[float, float]:
+    """Processor seconds when the first line arrives, and the moment; the command is then ended."""
     process = started(tree, words)
     assert process.stdout is not None
     process.stdout.readline()
-    seconds = 0.0
+    moment, seconds = time.perf_counter(), 0.0
     command = psutil.Process(process.pid)
     for each in (command, *command.children(recursive=True)):
         with suppress(psutil.NoSuchProcess):
@@ -81,7 +88,7 @@ def to_first_line(tree: Path, words: list[str]) -> float:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     process.wait()
-    return seconds
+    return seconds, moment
 
 
 if __name__ == "__main__":
