@@ -134,7 +134,10 @@ def attempt(target: Target, path: Path, content: bytes) -> tuple[str, str] | Non
     signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)
     faulthandler.dump_traceback_later(HANG_S, exit=True)
     try:
-        target.load(path)
+        try:
+            target.load(path)
+        finally:  # inside, since the timer may still fire until it is off
+            signal.setitimer(signal.ITIMER_PROF, 0)
         outcome = None
     except USER_ERRORS as error:
         lines = getattr(error, "lines", (str(error),))
@@ -145,7 +148,6 @@ def attempt(target: Target, path: Path, content: bytes) -> tuple[str, str] | Non
     except Exception as error:
         outcome = (_kind(error), _where(error))
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
         faulthandler.cancel_dump_traceback_later()
     if time.process_time() - before > MOST_SECONDS:
         return f"more than {MOST_SECONDS:g} s", ""
