@@ -22,6 +22,8 @@ LARGEST = 1e30
 DEEP: tuple[Depth, ...] = ("16-bit", "32-bit", "float")
 """The depths whose levels need a scale."""
 
+_BLOCK = 65536
+
 
 LOSSLESS = frozenset({"BMP", "PNG", "PPM"})
 """Formats whose decoded pixels are those that were saved and carry no trace of the format. TIFF, WebP, DICOM and GIF
@@ -114,11 +116,20 @@ def scaled(levels: npt.NDArray[Any], low: float, high: float) -> npt.NDArray[np.
         Grey levels, uint8 of the same shape.
     """
     if levels.dtype == np.uint16 and levels.size > 65536:
-        table = scaled(np.arange(65536, dtype=np.uint16), low, high)
-        return np.take(table, levels)
+        return _looked_up(scaled(np.arange(65536, dtype=np.uint16), low, high), levels)
     with np.errstate(over="ignore"):  # a level far above a tiny range is white
         steps = (levels.astype(np.float64) - low) / ((high - low) / 255 or 1.0)
     return np.clip(np.rint(steps), 0, 255).astype(np.uint8)
+
+
+def _looked_up(table: npt.NDArray[np.uint8], levels: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
+    """`table[levels]` in blocks that stay in the cache, since NumPy widens the indices to 64 bits."""
+    indices = levels.reshape(-1)
+    grey = np.empty(indices.size, np.uint8)
+    for start in range(0, indices.size, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        np.take(table, indices[block], out=grey[block], mode="clip")  # "raise" would write to a copy
+    return grey.reshape(levels.shape)
 
 
 def check_finite(levels: npt.NDArray[Any]) -> None:

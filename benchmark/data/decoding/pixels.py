@@ -207,12 +207,23 @@ def _whole(content: bytes, most_pixels: int = MOST_PIXELS) -> Iterator[_Whole]:
     with _one_large_image if pixels > _LARGE else contextlib.nullcontext():
         depth = _depth(image)
         more = kind != "MPO" and bool(getattr(image, "is_animated", False))  # cameras append a small copy
+        if kind == "TIFF":
+            _check_complete(image)
         reoriented = kind == "TIFF" and _orientation(image) > 1  # Pillow itself turns a TIFF as it loads
         image.load()
         if _orientation(image) > 1:
             reoriented = True
             ImageOps.exif_transpose(image, in_place=True)
         yield _Whole(image, kind, depth, reoriented, more)
+
+
+def _check_complete(image: Pillow.Image) -> None:
+    """Raise ValueError if the parts of a TIFF file do not cover its image; Pillow would leave the rest black."""
+    tiles: Any = getattr(image, "tile", ())
+    parts = {tuple(tile[1]) for tile in tiles}  # the channels of an image may be stored apart
+    present = sum((right - left) * (bottom - top) for left, top, right, bottom in parts)
+    if present < image.width * image.height:
+        raise ValueError(f"truncated: {present:,} of {image.width * image.height:,} pixels are in the file")
 
 
 def _orientation(image: Pillow.Image) -> int:

@@ -2,7 +2,7 @@
 
 A lock ends with its process, but on some network file systems it excludes no process of another machine. So a claim is
 a lease as well: a folder that exactly one process can create. The leases of a run are numbered, and the one with the
-highest number counts. Its holder rewrites a file in it every few seconds. Whoever finds that the holder has ended, or
+highest number counts. Its holder replaces a file in it every few seconds. Whoever finds that the holder has ended, or
 sees the file unchanged for a minute by the clock of its process, creates the folder with the next number. The clocks of
 two machines are never compared.
 """
@@ -25,8 +25,10 @@ from typing import Any
 import filelock
 import psutil
 
+from zoo.config.atomic import atomic_file
+
 HEARTBEAT_S = 10.0
-"""Seconds after which the holder of a lease rewrites its file."""
+"""Seconds after which the holder of a lease replaces its file."""
 
 EXPIRY_S = 60.0
 """Seconds without a change after which a lease of another machine has ended."""
@@ -214,8 +216,8 @@ def _heartbeat(lease: Path) -> Iterator[None]:
     holder = vars(Holder.this_process())
 
     def beat(number: int) -> None:
-        with suppress(OSError):  # the next beat may succeed
-            (lease / _HOLDER).write_text(json.dumps({**holder, "beat": number}), encoding="utf-8")
+        with suppress(OSError), atomic_file(lease / _HOLDER, sync=False) as part:  # the next beat may succeed
+            part.write_text(json.dumps({**holder, "beat": number}), encoding="utf-8")
 
     def renew() -> None:
         number = 1
@@ -248,7 +250,7 @@ def _content(lease: Path) -> bytes | None:
 
 
 def _holder(content: bytes | None) -> Holder | None:
-    """The holder that a file describes; None if it is missing or being rewritten."""
+    """The holder that a file describes; None if it is missing or damaged."""
     try:
         fields: dict[str, Any] = json.loads(content or b"")
         return Holder(fields["host"], fields["machine"], fields["process"], fields["started"])

@@ -52,6 +52,14 @@ def test_every_range_holds_its_levels_and_is_finite(depth: str, a: float, b: flo
     assert end >= high
 
 
+@pytest.mark.parametrize("ends", [(0, 4095), (-1000, 1), (65535, 65535)])
+def test_large_images_become_the_same_grey_levels_as_small_ones(ends: tuple[float, float]) -> None:
+    levels = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    large = np.tile(levels, (3, 2))[:, 1:]  # not a whole number of blocks, nor contiguous
+    assert large.size % 65536
+    assert (scaled(large, *ends) == np.tile(scaled(levels, *ends), (3, 2))[:, 1:]).all()
+
+
 @given(DEPTHS, st.lists(REALS, min_size=1, max_size=8), REALS, REALS)
 def test_scaled_levels_keep_their_order_and_are_bytes(depth: str, values: list[float], a: float, b: float) -> None:
     levels = np.sort(np.array(values))

@@ -150,6 +150,11 @@ FILES: dict[str, tuple[bytes, str]] = {
     "TIFF of no number": (float_tiff(float("nan")), "NaN"),
     "TIFF of infinity": (float_tiff(float("inf")), "NaN or infinite"),
     "TIFF whose directory follows itself": (grey_tiff(following=8), READ),
+    "TIFF with a strip of two": (grey_tiff((278, 3, 1, 2)), "truncated: 8 of 16 pixels"),
+    "TIFF of 362 bytes for 115 million pixels": (
+        grey_tiff((256, 3, 1, 10), (257, 4, 1, 11_534_348), (258, 3, 1, 16), (278, 3, 1, 12)),
+        "truncated: 120 of 115,343,480 pixels",
+    ),
     "TIFF of an unknown compression": (grey_tiff((259, 3, 1, 54321)), NO_IMAGE),
     "TIFF of 2^32 rows": (grey_tiff((257, 4, 1, 2**32 - 1)), "pixels; images of at most"),
     "TIFF with pixels behind its end": (grey_tiff((273, 4, 1, 2**31)), CUT),
