@@ -5,7 +5,7 @@
 
 Processor time is that of all processes of the command, such as one that loads Keras in the background. Each execution
 has a store of its own, and the cache stays. `{out}` in an argument is that store's folder. The medians are those of
-executions after a first one, which fills caches.
+executions after a first one, which fills caches and compiles modules, as an installation does.
 """
 
 from __future__ import annotations
@@ -37,13 +37,17 @@ def main() -> None:
     trees: list[Path] = [path.resolve() for path in asked.tree] or [ROOT]
     measure = to_first_line if asked.until == "line" else to_end
     times: dict[Path, list[tuple[float, float]]] = {tree: [] for tree in trees}
-    for number in range(asked.rounds + 1):
-        for tree in trees:
-            with tempfile.TemporaryDirectory(prefix="zoo-start-") as out:
-                begin = time.perf_counter()
-                processor, waited = measure(tree, [word.replace("{out}", out) for word in asked.words])
-            if number:
-                times[tree].append((waited - begin, processor))
+    with tempfile.TemporaryDirectory(prefix="zoo-compiled-") as compiled:
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": compiled}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        for number in range(asked.rounds + 1):
+            for tree in trees:
+                environment["PYTHONPATH"] = str(tree)
+                with tempfile.TemporaryDirectory(prefix="zoo-start-") as out:
+                    begin = time.perf_counter()
+                    processor, waited = measure([word.replace("{out}", out) for word in asked.words], environment)
+                if number:
+                    times[tree].append((waited - begin, processor))
     for tree, rounds in times.items():
         parts = [
             f"{kind} {statistics.median(taken):.2f} s ({min(taken):.2f} to {max(taken):.2f})"
@@ -52,21 +56,21 @@ def main() -> None:
         print(f"{tree}: {', '.join(parts)}")
 
 
-def started(tree: Path, words: list[str]) -> subprocess.Popen[bytes]:
+def started(words: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
     """The command in a process group of its own, with one stream for all that it prints."""
     return subprocess.Popen(
         [sys.executable, "-m", "zoo", *words],
-        env={**os.environ, "PYTHONPATH": str(tree)},
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
 
 
-def to_end(tree: Path, words: list[str]) -> tuple[float, float]:
+def to_end(words: list[str], environment: dict[str, str]) -> tuple[float, float]:
     """Processor seconds of the whole command, and the moment when it ended."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    process = started(tree, words)
+    process = started(words, environment)
     printed, _ = process.communicate()
     if process.returncode:
         sys.exit(printed.decode(errors="replace"))
@@ -74,9 +78,9 @@ def to_end(tree: Path, words: list[str]) -> tuple[float, float]:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, moment
 
 
-def to_first_line(tree: Path, words: list[str]) -> tuple[float, float]:
+def to_first_line(words: list[str], environment: dict[str, str]) -> tuple[float, float]:
     """Processor seconds when the first line arrives, and the moment; the command is then ended."""
-    process = started(tree, words)
+    process = started(words, environment)
     assert process.stdout is not None
     process.stdout.readline()
     moment, seconds = time.perf_counter(), 0.0

@@ -154,9 +154,9 @@ def average_precision(scores: Scores) -> float | None:
     """Area under the precision-recall steps; undefined unless both classes are present."""
     if _one_class(scores.y_true):
         return None
-    from sklearn.metrics import average_precision_score  # here, because names of metrics load quickly
+    import numpy as np
 
-    return float(average_precision_score(scores.y_true, scores.y_score))
+    return float(_average_precision_weighted(scores.y_true, scores.y_score, np.ones((len(scores), 1)))[0])
 
 
 @register_metric(

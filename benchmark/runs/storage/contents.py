@@ -113,11 +113,11 @@ class Predictions:
             raise ValueError(
                 f"it has the scores {', '.join(present) or 'of no class'} instead of {', '.join(expected)}"
             )
-        columns = [rows[name].to_numpy() for name in expected]
+        columns = [_numbers(rows[name]) for name in expected]
         y_score = columns[0] if len(classes) == 2 else np.stack(columns, axis=1)
         patients = rows["patient"].to_pylist()
         known = None if None in patients else tuple(patients)
-        return scores_of(split, rows["y_true"].to_numpy(), y_score, classes, known, ordered=ordered)
+        return scores_of(split, _numbers(rows["y_true"]), y_score, classes, known, ordered=ordered)
 
     def images(self, split: SplitName) -> tuple[str, ...]:
         """The names of the images of one split, in the order of its scores."""
@@ -131,7 +131,20 @@ class Predictions:
     def _rows(self, split: str) -> pyarrow.Table:
         import pyarrow.compute as pc
 
-        return self._table.filter(pc.equal(self._table["split"], split))
+        splits = self._table["split"]
+        known = {value.as_py(): value for value in splits.unique()}  # pyarrow imports pandas to make such a value
+        return self._table.filter(pc.equal(splits, known[split])) if split in known else self._table.slice(0, 0)
+
+
+def _numbers(column: pyarrow.ChunkedArray) -> npt.NDArray[Any]:
+    """The values of a column, as `to_numpy` returns them; that imports pandas where it is installed."""
+    import numpy as np
+    import pyarrow as pa
+
+    if column.null_count or not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+        values: npt.NDArray[Any] = column.to_numpy()
+        return values
+    return np.from_dlpack(column.combine_chunks())
 
 
 def write_history(path: Path, history: History) -> None:

@@ -267,4 +267,6 @@ def _printable(value: Any) -> Any:
     """Replace control characters, which could change the direction of text, by blanks, and None by a dash."""
     if value is None:
         return text.MISSING
-    return "".join(c if c.isprintable() else " " for c in value) if type(value) is str else value
+    if type(value) is not str or value.isprintable():
+        return value
+    return "".join(c if c.isprintable() else " " for c in value)
