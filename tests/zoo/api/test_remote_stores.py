@@ -185,8 +185,8 @@ def test_a_missing_bucket_and_an_unreachable_server_are_one_line(
     answer = zoo("runs", "--store", "s3://no-such-bucket/runs")
     assert answer.code == 2
     assert answer.err == (
-        "zoo: --store s3://no-such-bucket/runs: The specified bucket does not exist; create the bucket first, or "
-        "correct the URI\n"
+        "zoo: --store s3://no-such-bucket/runs: not found: The specified bucket does not exist; create the bucket "
+        "first, or correct the URI\n"
     )
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")

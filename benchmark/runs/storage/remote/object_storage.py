@@ -6,6 +6,7 @@ Each file system of fsspec raises errors of its own kinds. Here they become one 
 from __future__ import annotations
 
 import errno
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,11 @@ _REFUSED = {
     "https": "cannot be written; give a folder, or a URI such as s3://BUCKET/FOLDER",
 }
 _PACKAGES = {"gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}
+_CREDENTIALS = {
+    "s3": "AWS_PROFILE, AWS_ACCESS_KEY_ID",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "gcs": "GOOGLE_APPLICATION_CREDENTIALS",
+}
 
 
 class Unreachable(Unreadable):
@@ -56,6 +62,8 @@ class ObjectStorage:
         except Exception as error:  # of the file system's own kinds
             right = "give a folder, or a URI that fsspec knows, such as s3://BUCKET/FOLDER"
             raise ConfigError(f"--store {uri}: {one_line(error)}; {right}") from error
+        # They log tracebacks of errors that they raise as well.
+        logging.getLogger(type(self._files).__module__.partition(".")[0]).setLevel(logging.CRITICAL)
         self._root = str(root).rstrip("/")
 
     def names(self, folder: str) -> list[str]:
@@ -173,9 +181,11 @@ class ObjectStorage:
             raise
         except FileNotFoundError as error:
             remedy = "create the bucket first, or correct the URI"
-            raise Unreachable(f"--store {self.uri}: {one_line(error)}; {remedy}") from error
-        except PermissionError as error:
-            remedy = "the credentials are those of the environment (AWS_PROFILE, AWS_ACCESS_KEY_ID) or ~/.config/fsspec"
-            raise Unreachable(f"--store {self.uri}: access is refused ({one_line(error)}); {remedy}") from error
+            raise Unreachable(f"--store {self.uri}: not found: {one_line(error)}; {remedy}") from error
         except Exception as error:  # each file system of fsspec raises errors of its own kinds
+            if isinstance(error, PermissionError) or getattr(error, "code", None) in (401, 403):
+                scheme = self.uri.partition("://")[0]
+                where = f"the environment ({_CREDENTIALS[scheme]})" if scheme in _CREDENTIALS else "the environment"
+                remedy = f"the credentials are those of {where} or ~/.config/fsspec"
+                raise Unreachable(f"--store {self.uri}: access is refused ({one_line(error)}); {remedy}") from error
             raise Unreachable(f"--store {self.uri}: cannot be reached: {one_line(error)}") from error
