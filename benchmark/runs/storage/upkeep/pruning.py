@@ -106,11 +106,18 @@ def _leftovers(store: Store) -> Iterator[Removable]:
 
 
 def _models(store: Store, runs: Sequence[Run]) -> Iterator[Removable]:
+    averaged: dict[str, list[str]] = {}  # the ensembles that need a model, by its run
+    for run in runs:
+        for member in run.members:
+            if member.weight:
+                averaged.setdefault(member.run_id, []).append(run.spec.card.name)
     for run in runs:
         for name in OF_MODEL:
             path = store.folder(run.run_id) / name
             if path.is_file() and not path.is_symlink():
                 about = f"{run.spec.card.name}, seed {run.spec.seed_text}"
+                if run.run_id in averaged:
+                    about += f"; averaged by {', '.join(averaged[run.run_id])}"
                 yield Removable("model", path, path.stat().st_size, about)
 
 

@@ -153,18 +153,19 @@ def test_an_ensemble_is_evaluated_elsewhere_with_the_models_of_its_members(world
     assert evaluations_of(store, [world.mean]) == {}
 
 
-def test_a_missing_member_or_model_is_named_with_the_command_that_computes_it(world: World, tmp_path: Path) -> None:
+def test_all_missing_models_are_named_with_one_command_that_keeps_them(world: World, tmp_path: Path) -> None:
     store = world.copy(tmp_path / "runs")
     assert has_models(world.mean, store)
-    model = store.model_file(world.members[1])
-    model.rename(tmp_path / "model")
+    assert all(each.about.endswith("; averaged by mean") for each in zoo.prune(store).models)
+    store.model_file(world.members[1]).unlink()
     assert not has_models(world.mean, store)
-    with pytest.raises(ConfigError, match=r"^the model of the run \w+ \(blocks seed 0\) was not kept; keep it with: z"):
+    text = r"averages blocks, whose model is not in the store; keep all with: zoo bench mean .*--keep-models"
+    with pytest.raises(ConfigError, match=rf"\(mean seed 0\) {text}"):
         stored_models(world.mean, store)
-    shutil.rmtree(store.folder(world.members[1].run_id))
-    run_id = world.members[1].run_id
-    text = rf"\(mean seed 0\) averages blocks, whose run {run_id} is not in the store; compute it with: zoo bench mean"
-    with pytest.raises(ConfigError, match=text):
+    shutil.rmtree(store.folder(world.members[2].run_id))
+    with pytest.raises(
+        ConfigError, match="averages blocks, turned, whose models are not in the store; keep all with: z"
+    ):
         zoo.predict(world.mean.run_id, next(iter(world.data.files.values())), store=store)
 
 
