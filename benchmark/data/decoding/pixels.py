@@ -39,6 +39,7 @@ share may be a burned-in mark, or a few saturated pixels."""
 _LARGE = 20_000_000
 _one_large_image = threading.Lock()  # several large images at once would fill the memory
 _ORIENTATION = 0x0112
+_PLANAR = 0x011C
 
 Pillow.MAX_IMAGE_PIXELS = None  # MOST_PIXELS is smaller and has its own message
 warnings.filterwarnings("ignore", module=r"PIL\.")  # about odd metadata, which do not affect the pixels
@@ -220,10 +221,12 @@ def _whole(content: bytes, most_pixels: int = MOST_PIXELS) -> Iterator[_Whole]:
 def _check_complete(image: Pillow.Image) -> None:
     """Raise ValueError if the parts of a TIFF file do not cover its image; Pillow would leave the rest black."""
     tiles: Any = getattr(image, "tile", ())
-    parts = {tuple(tile[1]) for tile in tiles}  # the channels of an image may be stored apart
-    present = sum((right - left) * (bottom - top) for left, top, right, bottom in parts)
-    if present < image.width * image.height:
-        raise ValueError(f"truncated: {present:,} of {image.width * image.height:,} pixels are in the file")
+    tags: Any = getattr(image, "tag_v2", {})
+    apart = tags.get(_PLANAR) == 2 and all(tile[0] == "raw" for tile in tiles)  # libtiff has one part for all channels
+    channels = len(image.getbands()) if apart else 1
+    present = sum((right - left) * (bottom - top) for left, top, right, bottom in (tile[1] for tile in tiles))
+    if present < image.width * image.height * channels:
+        raise ValueError(f"truncated: {present // channels:,} of {image.width * image.height:,} pixels are in the file")
 
 
 def _orientation(image: Pillow.Image) -> int:

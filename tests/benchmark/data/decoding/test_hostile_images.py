@@ -151,6 +151,14 @@ FILES: dict[str, tuple[bytes, str]] = {
     "TIFF of infinity": (float_tiff(float("inf")), "NaN or infinite"),
     "TIFF whose directory follows itself": (grey_tiff(following=8), READ),
     "TIFF with a strip of two": (grey_tiff((278, 3, 1, 2)), "truncated: 8 of 16 pixels"),
+    "TIFF with one channel of three": (
+        grey_tiff((262, 3, 1, 2), (277, 3, 1, 3), (284, 3, 1, 2)),
+        "truncated: 5 of 16 pixels",
+    ),
+    "TIFF with three channels apart": (
+        grey_tiff((262, 3, 1, 2), (273, 4, 3, 300), (277, 3, 1, 3), (284, 3, 1, 2)),
+        READ,
+    ),
     "TIFF of 362 bytes for 115 million pixels": (
         grey_tiff((256, 3, 1, 10), (257, 4, 1, 11_534_348), (258, 3, 1, 16), (278, 3, 1, 12)),
         "truncated: 120 of 115,343,480 pixels",
