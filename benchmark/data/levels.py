@@ -123,7 +123,7 @@ def scaled(levels: npt.NDArray[Any], low: float, high: float) -> npt.NDArray[np.
 
 
 def _looked_up(table: npt.NDArray[np.uint8], levels: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
-    """`table[levels]` in blocks that stay in the cache, since NumPy widens the indices to 64 bits."""
+    """`table[levels]`, block by block: NumPy widens the indices to 64 bits, and those of a block stay in the cache."""
     indices = levels.reshape(-1)
     grey = np.empty(indices.size, np.uint8)
     for start in range(0, indices.size, _BLOCK):

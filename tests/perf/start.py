@@ -5,7 +5,7 @@
 
 Processor time is that of all processes of the command, such as one that loads Keras in the background. Each execution
 has a store of its own, and the cache stays. `{out}` in an argument is that store's folder. The medians are those of
-executions after a first one, which fills caches and compiles modules, as an installation does.
+executions after a first one to its end, which fills caches and compiles modules.
 """
 
 from __future__ import annotations
@@ -37,15 +37,17 @@ def main() -> None:
     trees: list[Path] = [path.resolve() for path in asked.tree] or [ROOT]
     measure = to_first_line if asked.until == "line" else to_end
     times: dict[Path, list[tuple[float, float]]] = {tree: [] for tree in trees}
-    with tempfile.TemporaryDirectory(prefix="zoo-compiled-") as compiled:
-        environment = {**os.environ, "PYTHONPYCACHEPREFIX": compiled}
+    with tempfile.TemporaryDirectory(prefix="zoo-compiled-", ignore_cleanup_errors=True) as compiled:
+        # Without the safe path, the working directory would come before the tree.
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": compiled, "PYTHONSAFEPATH": "1"}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         for number in range(asked.rounds + 1):
             for tree in trees:
                 environment["PYTHONPATH"] = str(tree)
                 with tempfile.TemporaryDirectory(prefix="zoo-start-") as out:
                     begin = time.perf_counter()
-                    processor, waited = measure([word.replace("{out}", out) for word in asked.words], environment)
+                    words = [word.replace("{out}", out) for word in asked.words]
+                    processor, waited = (measure if number else to_end)(words, environment)
                 if number:
                     times[tree].append((waited - begin, processor))
     for tree, rounds in times.items():

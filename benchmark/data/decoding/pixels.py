@@ -219,14 +219,16 @@ def _whole(content: bytes, most_pixels: int = MOST_PIXELS) -> Iterator[_Whole]:
 
 
 def _check_complete(image: Pillow.Image) -> None:
-    """Raise ValueError if the parts of a TIFF file do not cover its image; Pillow would leave the rest black."""
+    """Raise ValueError if strips or tiles of a TIFF file are missing. Pillow would leave their pixels black."""
     tiles: Any = getattr(image, "tile", ())
     tags: Any = getattr(image, "tag_v2", {})
-    apart = tags.get(_PLANAR) == 2 and all(tile[0] == "raw" for tile in tiles)  # libtiff has one part for all channels
+    apart = tags.get(_PLANAR) == 2 and all(tile[0] == "raw" for tile in tiles)  # libtiff: one tile for all channels
     channels = len(image.getbands()) if apart else 1
     present = sum((right - left) * (bottom - top) for left, top, right, bottom in (tile[1] for tile in tiles))
-    if present < image.width * image.height * channels:
-        raise ValueError(f"truncated: {present // channels:,} of {image.width * image.height:,} pixels are in the file")
+    expected = image.width * image.height * channels
+    if present < expected:
+        what = f"pixels in {channels} channels" if apart else "pixels"
+        raise ValueError(f"truncated: the file has {present:,} of {expected:,} {what}")
 
 
 def _orientation(image: Pillow.Image) -> int:

@@ -25,7 +25,7 @@ from benchmark.data.sources.entries import printable
 from zoo.config.cgroups import usable_cores
 from zoo.config.errors import first_line
 
-_CACHE_VERSION = 3
+_CACHE_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,13 @@ def reader(
         if hashlib.sha256(content).hexdigest() != image.digest:
             _forget(root, path)
             raise DataError(f"{printable(str(path))}: has changed since it was scanned; run again")
-        return resize(decode(content, levels), size, channels)
+        try:
+            return resize(decode(content, levels), size, channels)
+        except Exception as error:  # Pillow's decoders raise many kinds of errors
+            _forget(root, path)  # another version of the decoder could read it
+            raise DataError(
+                f"{printable(str(path))}: can no longer be read: {reason_of(error, path)}; run again"
+            ) from error
 
     def read(images: Sequence[Image], size: int) -> Pixels:
         with threads() as pool:

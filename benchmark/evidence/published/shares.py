@@ -23,7 +23,7 @@ _POSITIVES = np.array([1.0, 0.0, 0.0, 1.0])
 _FIXED = ((1, 0, 0, 1), (0, 1, 1, 0), (1, 1, 1, 1))
 _NEAR = 1e-6
 _EDGE = 1e-3
-_STEP = 2.0**-26  # the square root of the precision of floats
+_STEP = 2.0**-26  # square root of the machine epsilon
 _GRID, _STARTS, _EVALUATIONS = 31, 24, 60  # of the search: points per rate, the best of them, steps from each
 _MOST_PAIRS = 3000
 
@@ -118,10 +118,10 @@ def _search(items: tuple[tuple[str, Range], ...], positive_share: float | None) 
     def distances_of(point: Floats) -> Floats:
         return distances(point[None])[:, 0]
 
-    def slopes_of(point: Floats) -> Floats:  # all forward differences in one call; SciPy would make one call for each
-        steps = np.where(point < 0.5, _STEP, -_STEP)
-        beside = distances(np.concatenate([point[None], point + np.diag(steps)]))
-        slopes: Floats = (beside[:, 1:] - beside[:, :1]) / steps
+    def slopes_of(point: Floats) -> Floats:  # all differences in one call; SciPy would make one call for each
+        aside = np.where(point < 0.5, _STEP, -_STEP)
+        at = distances(np.concatenate([point[None], point + np.diag(aside)]))
+        slopes: Floats = (at[:, 1:] - at[:, :1]) / aside
         return slopes
 
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))

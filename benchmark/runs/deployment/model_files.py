@@ -154,15 +154,18 @@ def stored_models(run: Run, store: Store) -> tuple[StoredModel, ...]:
         Its model; for an ensemble, those of the members that count.
 
     Raises:
-        ConfigError: As in `model_of`; or models of members are missing, all of which are named with one command that
-            keeps them; or a member has other scores than the ensemble averaged.
+        ConfigError: As in `model_of`; or members lack models, and the message names all with one command that keeps
+            them; or a member has other scores than the ensemble averaged.
     """
     if not run.members:
         return (StoredModel(run, model_of(run, store), 1.0),)
     members = scoring_runs(run, store)
     if missing := [each.card for each in members if each.run is None or not store.has_model(each.run)]:
-        lacks = f"{', '.join(missing)}, whose {'model is' if len(missing) == 1 else 'models are'} not in the store"
-        raise ConfigError(f"{_in_words(run)} averages {lacks}; keep all with: {command_that_keeps(run, store)}")
+        models_are, them = ("model is", "it") if len(missing) == 1 else ("models are", "them")
+        raise ConfigError(
+            f"{_in_words(run)} averages {', '.join(missing)}, whose {models_are} not in the store; keep {them} with: "
+            f"{command_that_keeps(run, store)}"
+        )
     models = [StoredModel(each.run, model_of(each.run, store), each.weight) for each in members if each.run is not None]
     _check_mean(run, models, store)
     return tuple(models)

@@ -132,12 +132,12 @@ class Predictions:
         import pyarrow.compute as pc
 
         splits = self._table["split"]
-        known = {value.as_py(): value for value in splits.unique()}  # pyarrow imports pandas to make such a value
+        known = {value.as_py(): value for value in splits.unique()}  # `pc.equal` with a str would import pandas
         return self._table.filter(pc.equal(splits, known[split])) if split in known else self._table.slice(0, 0)
 
 
 def _numbers(column: pyarrow.ChunkedArray) -> npt.NDArray[Any]:
-    """The values of a column, as `to_numpy` returns them; that imports pandas where it is installed."""
+    """The values of a column as an array. `to_numpy` would import pandas where it is installed."""
     import numpy as np
     import pyarrow as pa
 

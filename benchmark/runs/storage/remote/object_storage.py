@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,14 @@ _REFUSED = {
     "https": "cannot be written; give a folder, or a URI such as s3://BUCKET/FOLDER",
 }
 _PACKAGES = {"gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}
-_CREDENTIALS = {
-    "s3": "AWS_PROFILE, AWS_ACCESS_KEY_ID",
-    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
-    "gcs": "GOOGLE_APPLICATION_CREDENTIALS",
+_VARIABLES = {
+    "s3fs": "AWS_PROFILE, AWS_ACCESS_KEY_ID",
+    "gcsfs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "adlfs": "AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_CONNECTION_STRING",
 }
+"""Variables with credentials, by the package of the file system."""
+_STATUS = ("status_code", "status", "code")
+"""Attributes of errors that have the status of an HTTP response: Azure's, aiohttp's and gcsfs'."""
 
 
 class Unreachable(Unreadable):
@@ -62,8 +65,9 @@ class ObjectStorage:
         except Exception as error:  # of the file system's own kinds
             right = "give a folder, or a URI that fsspec knows, such as s3://BUCKET/FOLDER"
             raise ConfigError(f"--store {uri}: {one_line(error)}; {right}") from error
-        # They log tracebacks of errors that they raise as well.
-        logging.getLogger(type(self._files).__module__.partition(".")[0]).setLevel(logging.CRITICAL)
+        logger = logging.getLogger(type(self._files).__module__.partition(".")[0])
+        if logger.level == logging.NOTSET:  # the file system also raises the errors whose tracebacks it logs
+            logger.setLevel(logging.CRITICAL)
         self._root = str(root).rstrip("/")
 
     def names(self, folder: str) -> list[str]:
@@ -121,10 +125,12 @@ class ObjectStorage:
             Unreachable: It cannot be read.
             OSError: The path cannot be written.
         """
-        with self._in_words():
+        with self._in_words([target]):
             try:
                 self._files.get_file(self._path(name), str(target))
             except FileNotFoundError as error:
+                if error.filename is not None and Path(error.filename) == target:
+                    raise
                 raise Damaged(f"{self.uri}/{name}: is missing") from error
 
     def write(self, files: Mapping[str, Path]) -> None:
@@ -135,8 +141,9 @@ class ObjectStorage:
 
         Raises:
             Unreachable: A file cannot be written.
+            OSError: A local file cannot be read.
         """
-        with self._in_words():
+        with self._in_words(files.values()):
             self._files.put([str(path) for path in files.values()], [self._path(name) for name in files])
 
     def create(self, name: str, content: bytes) -> bool:
@@ -173,19 +180,29 @@ class ObjectStorage:
         return f"{self._root}/{name}"
 
     @contextmanager
-    def _in_words(self) -> Iterator[None]:
-        """Turn every error into one line."""
+    def _in_words(self, local: Collection[Path] = ()) -> Iterator[None]:
+        """Turn every error into one line, except an OSError about one of the `local` files."""
         try:
             yield
         except ConfigError:
             raise
         except FileNotFoundError as error:
+            if error.filename is not None and Path(error.filename) in local:
+                raise
             remedy = "create the bucket first, or correct the URI"
             raise Unreachable(f"--store {self.uri}: not found: {one_line(error)}; {remedy}") from error
         except Exception as error:  # each file system of fsspec raises errors of its own kinds
-            if isinstance(error, PermissionError) or getattr(error, "code", None) in (401, 403):
-                scheme = self.uri.partition("://")[0]
-                where = f"the environment ({_CREDENTIALS[scheme]})" if scheme in _CREDENTIALS else "the environment"
+            if isinstance(error, OSError) and error.filename is not None and Path(error.filename) in local:
+                raise
+            if _is_refusal(error):
+                package = type(self._files).__module__.partition(".")[0]
+                where = f"the environment ({_VARIABLES[package]})" if package in _VARIABLES else "the environment"
                 remedy = f"the credentials are those of {where} or ~/.config/fsspec"
                 raise Unreachable(f"--store {self.uri}: access is refused ({one_line(error)}); {remedy}") from error
             raise Unreachable(f"--store {self.uri}: cannot be reached: {one_line(error)}") from error
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether the server refused access. File systems of fsspec say so in several ways."""
+    status = next((value for name in _STATUS if (value := getattr(error, name, None)) is not None), None)
+    return isinstance(error, PermissionError) or status in (401, 403) or str(error).startswith("Forbidden")

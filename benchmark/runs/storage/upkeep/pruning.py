@@ -117,7 +117,7 @@ def _models(store: Store, runs: Sequence[Run]) -> Iterator[Removable]:
             if path.is_file() and not path.is_symlink():
                 about = f"{run.spec.card.name}, seed {run.spec.seed_text}"
                 if run.run_id in averaged:
-                    about += f"; averaged by {', '.join(averaged[run.run_id])}"
+                    about += f"; averaged by {', '.join(dict.fromkeys(averaged[run.run_id]))}"
                 yield Removable("model", path, path.stat().st_size, about)
 
 

@@ -150,18 +150,18 @@ FILES: dict[str, tuple[bytes, str]] = {
     "TIFF of no number": (float_tiff(float("nan")), "NaN"),
     "TIFF of infinity": (float_tiff(float("inf")), "NaN or infinite"),
     "TIFF whose directory follows itself": (grey_tiff(following=8), READ),
-    "TIFF with a strip of two": (grey_tiff((278, 3, 1, 2)), "truncated: 8 of 16 pixels"),
+    "TIFF with a strip of two": (grey_tiff((278, 3, 1, 2)), "truncated: the file has 8 of 16 pixels"),
     "TIFF with one channel of three": (
         grey_tiff((262, 3, 1, 2), (277, 3, 1, 3), (284, 3, 1, 2)),
-        "truncated: 5 of 16 pixels",
+        "truncated: the file has 16 of 48 pixels in 3 channels",
     ),
     "TIFF with three channels apart": (
         grey_tiff((262, 3, 1, 2), (273, 4, 3, 300), (277, 3, 1, 3), (284, 3, 1, 2)),
         READ,
     ),
-    "TIFF of 362 bytes for 115 million pixels": (
+    "TIFF of 510 bytes for 115 million pixels": (
         grey_tiff((256, 3, 1, 10), (257, 4, 1, 11_534_348), (258, 3, 1, 16), (278, 3, 1, 12)),
-        "truncated: 120 of 115,343,480 pixels",
+        "truncated: the file has 120 of 115,343,480 pixels",
     ),
     "TIFF of an unknown compression": (grey_tiff((259, 3, 1, 54321)), NO_IMAGE),
     "TIFF of 2^32 rows": (grey_tiff((257, 4, 1, 2**32 - 1)), "pixels; images of at most"),

@@ -203,3 +203,19 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path, monkeypa
     monkeypatch.setenv("ZOO_CACHE_DIR", str(tmp_path / "file"))
     assert len(opened(root).images) == 4
     assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_a_file_that_the_decoder_refuses_after_its_scan_is_named_and_scanned_again(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, _ = two_levels(tmp_path)
+    dataset = opened(root)
+
+    def refuse(*_: object) -> None:
+        raise ValueError("truncated")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("benchmark.data.sources.scan.decode", refuse)
+        assert refusal(lambda: dataset.read(dataset.images, 8)).endswith("can no longer be read: truncated; run again")
+    (file,) = [path for path in cache.rglob("*.json") if path.is_file()]
+    assert len(json.loads(file.read_text())["files"]) < len(dataset.images)
