@@ -37,19 +37,18 @@ def main() -> None:
     trees: list[Path] = [path.resolve() for path in asked.tree] or [ROOT]
     measure = to_first_line if asked.until == "line" else to_end
     times: dict[Path, list[tuple[float, float]]] = {tree: [] for tree in trees}
-    with tempfile.TemporaryDirectory(prefix="zoo-compiled-", ignore_cleanup_errors=True) as compiled:
-        # Without the safe path, the working directory would come before the tree.
-        environment = {**os.environ, "PYTHONPYCACHEPREFIX": compiled, "PYTHONSAFEPATH": "1"}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        for number in range(asked.rounds + 1):
-            for tree in trees:
-                environment["PYTHONPATH"] = str(tree)
-                with tempfile.TemporaryDirectory(prefix="zoo-start-") as out:
-                    begin = time.perf_counter()
-                    words = [word.replace("{out}", out) for word in asked.words]
-                    processor, waited = (measure if number else to_end)(words, environment)
-                if number:
-                    times[tree].append((waited - begin, processor))
+    # Without the safe path, the working directory would come before the tree.
+    environment = {**os.environ, "PYTHONSAFEPATH": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    for number in range(asked.rounds + 1):
+        for tree in trees:
+            environment["PYTHONPATH"] = str(tree)
+            with tempfile.TemporaryDirectory(prefix="zoo-start-") as out:
+                words = [word.replace("{out}", out) for word in asked.words]
+                begin = time.perf_counter()
+                processor, waited = (measure if number else to_end)(words, environment)
+            if number:
+                times[tree].append((waited - begin, processor))
     for tree, rounds in times.items():
         parts = [
             f"{kind} {statistics.median(taken):.2f} s ({min(taken):.2f} to {max(taken):.2f})"
