@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from benchmark.evidence.metrics.printed import values
 from benchmark.evidence.published.feasible import feasible_matrices, printed_range
 from benchmark.evidence.published.shares import (
     feasible_at_any_size,
@@ -48,3 +50,18 @@ def test_macro_averages_have_rates_and_impossible_ones_have_none(share: float | 
     figures = prints(4, accuracy=0.8141, macro_precision=0.8573, macro_recall=0.7598, macro_f1=0.7772)
     assert rates_exist(figures, share)
     assert not rates_exist({**figures, **prints(4, macro_recall=0.99)}, share)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_figures_that_were_printed_from_rates_have_rates(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    recall, specificity = rng.uniform(0.3, 1, 2)
+    share = float(rng.uniform(0.1, 0.9))
+    outcomes = [share * recall, (1 - share) * (1 - specificity), (1 - share) * specificity, share * (1 - recall)]
+    known = ["precision", "f1", "accuracy", "macro_precision", "macro_recall", "macro_f1", "mcc", "kappa"]
+    decimals = int(rng.integers(2, 5))
+    figures = {name: float(values(name, np.array(outcomes)[:, None])[0]) for name in known}
+    chosen = rng.choice(known, rng.integers(3, 7), replace=False)
+    printed = prints(decimals, **{name: round(figures[name], decimals) for name in chosen})
+    assert rates_exist(printed)
+    assert rates_exist(printed, share)
