@@ -125,6 +125,7 @@ def _search(items: tuple[tuple[str, Range], ...], positive_share: float | None) 
         return slopes
 
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
+    # Many neighbouring starts: from a single one, the search may stop in a flat valley just outside of the ranges.
     for start in points[np.argsort(distances(points).sum(axis=0), kind="stable")[:_STARTS]]:
         search = scipy.optimize.least_squares(distances_of, start, slopes_of, bounds=(0, 1), max_nfev=_EVALUATIONS)
         if float(search.fun.max()) <= _NEAR:
