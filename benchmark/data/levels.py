@@ -22,8 +22,7 @@ LARGEST = 1e30
 DEEP: tuple[Depth, ...] = ("16-bit", "32-bit", "float")
 """The depths whose levels need a scale."""
 
-_BLOCK = 65536
-
+_BLOCK = 65536  # levels that are looked up at a time
 
 LOSSLESS = frozenset({"BMP", "PNG", "PPM"})
 """Formats whose decoded pixels are those that were saved and carry no trace of the format. TIFF, WebP, DICOM and GIF

@@ -98,6 +98,8 @@ def reader(
             raise DataError(f"{printable(str(path))}: has changed since it was scanned; run again")
         try:
             return resize(decode(content, levels), size, channels)
+        except MemoryError:  # says nothing about the file
+            raise
         except Exception as error:  # Pillow's decoders raise many kinds of errors
             _forget(root, path)  # another version of the decoder could read it
             raise DataError(

@@ -129,7 +129,7 @@ class ObjectStorage:
             try:
                 self._files.get_file(self._path(name), str(target))
             except FileNotFoundError as error:
-                if error.filename is not None and Path(error.filename) == target:
+                if _is_about(error, [target]):
                     raise
                 raise Damaged(f"{self.uri}/{name}: is missing") from error
 
@@ -186,20 +186,25 @@ class ObjectStorage:
             yield
         except ConfigError:
             raise
-        except FileNotFoundError as error:
-            if error.filename is not None and Path(error.filename) in local:
-                raise
-            remedy = "create the bucket first, or correct the URI"
-            raise Unreachable(f"--store {self.uri}: not found: {one_line(error)}; {remedy}") from error
         except Exception as error:  # each file system of fsspec raises errors of its own kinds
-            if isinstance(error, OSError) and error.filename is not None and Path(error.filename) in local:
+            if _is_about(error, local):
                 raise
-            if _is_refusal(error):
-                package = type(self._files).__module__.partition(".")[0]
-                where = f"the environment ({_VARIABLES[package]})" if package in _VARIABLES else "the environment"
-                remedy = f"the credentials are those of {where} or ~/.config/fsspec"
-                raise Unreachable(f"--store {self.uri}: access is refused ({one_line(error)}); {remedy}") from error
-            raise Unreachable(f"--store {self.uri}: cannot be reached: {one_line(error)}") from error
+            raise Unreachable(f"--store {self.uri}: {self._reason(error)}") from error
+
+    def _reason(self, error: Exception) -> str:
+        """What an error of the file system means, and what would be right."""
+        if isinstance(error, FileNotFoundError):
+            return f"not found: {one_line(error)}; create the bucket first, or correct the URI"
+        if not _is_refusal(error):
+            return f"cannot be reached: {one_line(error)}"
+        package = type(self._files).__module__.partition(".")[0]
+        where = f"the environment ({_VARIABLES[package]})" if package in _VARIABLES else "the environment"
+        return f"access is refused ({one_line(error)}); the credentials are those of {where} or ~/.config/fsspec"
+
+
+def _is_about(error: Exception, local: Collection[Path]) -> bool:
+    """Whether an error is one of the system about one of these files."""
+    return isinstance(error, OSError) and str(error.filename) in map(str, local)
 
 
 def _is_refusal(error: Exception) -> bool:
