@@ -69,6 +69,7 @@ def _no_trial() -> Iterator[None]:
     """Caches of tests are new: each would have the machine tried out, and the run would depend on what was found."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZOO_PREFIX", "filtered")
+        patch.setenv("ZOO_CONVOLUTIONS", "filtered")
         patch.setenv("ZOO_SPEED", "0.1,0.01")  # a machine on which `auto` chooses its cheapest conditions
         yield
 

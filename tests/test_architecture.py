@@ -40,6 +40,7 @@ LAYERS = (
     ("benchmark.data.checks",),
     ("benchmark.training",),
     ("benchmark.training.frozen",),
+    ("benchmark.training.convolutions",),
     ("benchmark.training.fit",),
     ("benchmark.training.use",),
     ("benchmark", "benchmark.runs"),

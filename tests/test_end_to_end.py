@@ -229,6 +229,14 @@ def test_a_run_says_how_its_frozen_layers_were_computed_and_why(bench: Bench) ->
         assert (run.environment.prefix in ("filtered", "keras")) == bool(run.environment.prefix_reason) == frozen
 
 
+def test_only_a_run_that_fine_tunes_wide_convolutions_says_how_they_were_computed(bench: Bench) -> None:
+    for name, run in bench.runs.items():
+        assert run.environment is not None
+        recorded = (run.environment.convolutions, run.environment.convolutions_reason)
+        told = ("filtered", "ZOO_CONVOLUTIONS names filtered") if name == "attempt-7" else (None, None)
+        assert recorded == told
+
+
 def test_the_same_command_again_reuses_every_run(bench: Bench) -> None:
     before = files(bench.store)
     again = bench.place.zoo(*ALL)

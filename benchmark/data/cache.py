@@ -22,7 +22,7 @@ from zoo.config.leftovers import sweep
 
 CHOICES = "choices"
 KINDS = {
-    CHOICES: "which way this machine computes frozen layers fastest, and how fast it is",
+    CHOICES: "how this machine computes and trains convolutions fastest, and how fast it is",
     "features": "outputs of frozen layers",
     "figures": "figures of reports, as SVG",
     "plugins": "plug-ins that were tried out",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmark.training.convolutions.methods import CONVOLUTION_LABELS, ChosenConvolutions
 from benchmark.training.frozen.methods import METHOD_LABELS
 from zoo.config.strict import Strict
 
@@ -32,6 +33,10 @@ class Environment(Strict):
         prefix: The method that computed frozen layers (`benchmark.training.frozen.methods`); None if there are none,
             or in old records.
         prefix_reason: Why that method was used.
+        convolutions: The method of wide convolutions in training (`benchmark.training.convolutions.methods`). None if
+            there was no choice: without such convolutions, in bfloat16, on an accelerator, with another backend than
+            TensorFlow, and in old records.
+        convolutions_reason: Why that method was used.
         weights: Where pretrained weights came from; None without any.
     """
 
@@ -45,6 +50,8 @@ class Environment(Strict):
     precision: str = "float32"
     prefix: str | None = None
     prefix_reason: str | None = None
+    convolutions: str | None = None
+    convolutions_reason: str | None = None
     weights: str | None = None
 
     def prefix_in_words(self) -> str | None:
@@ -52,6 +59,16 @@ class Environment(Strict):
         if self.prefix is None:
             return None
         return f"{METHOD_LABELS.get(self.prefix, self.prefix)}; {self.prefix_reason}"
+
+    def with_convolutions(self, chosen: ChosenConvolutions) -> Environment:
+        """Return the environment of a run that trained wide convolutions by the chosen method."""
+        return self.model_copy(update={"convolutions": chosen.method, "convolutions_reason": chosen.reason})
+
+    def convolutions_in_words(self) -> str | None:
+        """Say how wide convolutions were computed in training and why; None if the record has no `convolutions`."""
+        if self.convolutions is None:
+            return None
+        return f"{CONVOLUTION_LABELS.get(self.convolutions, self.convolutions)}; {self.convolutions_reason}"
 
 
 def describe_environment(

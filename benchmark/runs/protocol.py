@@ -168,6 +168,14 @@ class Protocol(Strict):
         RESULT,
         Field(description="precision of training steps: float32, or bfloat16; scores are computed in float32"),
     ] = "float32"
+    training_convolutions: Annotated[
+        Literal["auto", "direct", "filtered"],
+        RESULT,
+        Field(
+            description="the method for wide 3 x 3 convolutions in training steps in float32: direct, filtered, or "
+            "auto, what a trial of the machine chooses"
+        ),
+    ] = "auto"
     threshold: Annotated[
         ThresholdRule,
         RESULT,
@@ -206,6 +214,15 @@ class Protocol(Strict):
         return self
 
     @model_validator(mode="after")
+    def _trainable_by_its_method(self) -> Protocol:
+        if self.training_precision == "bfloat16" and self.training_convolutions == "filtered":
+            raise ValueError(
+                "training_precision: bfloat16 and training_convolutions: filtered, which computes in float32, "
+                "contradict each other; leave one of them out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _every_image_is_tested(self) -> Protocol:
         if self.test_folds is not None and (self.sampling.test is not None or self.sampling.balanced):
             which = "balanced" if self.sampling.balanced else "test"
@@ -229,6 +246,8 @@ class Protocol(Strict):
             del facts["prefix"]
         if self.training_precision == "float32":
             del facts["training_precision"]
+        if self.training_convolutions == "auto":
+            del facts["training_convolutions"]
         if self.decision == DecisionRule():
             del facts["decision"]
         if self.test_folds is None:

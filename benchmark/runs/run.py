@@ -21,6 +21,7 @@ from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.evidence.thresholds.rules import rule_names
 from benchmark.runs.environment import Environment
 from benchmark.runs.protocol import Protocol
+from benchmark.training.convolutions.methods import ConvolutionMethod, ConvolutionTrial
 from benchmark.training.frozen.methods import PrefixMethod, PrefixTrial
 from benchmark.training.probe_facts import ProbeFacts
 from zoo.config.strict import Strict
@@ -268,6 +269,7 @@ class Job:
         split: Facts about their split.
         also_unfrozen: Unfrozen layers of other runs that will use the same features.
         trial: What chooses the method for frozen layers if the protocol leaves it open.
+        convolutions: What chooses the method for convolutions in training if the protocol leaves it open.
         registration: Digest of the registration that contains the run.
     """
 
@@ -276,6 +278,7 @@ class Job:
     split: SplitFacts
     also_unfrozen: tuple[Unfrozen, ...] = ()
     trial: PrefixTrial | PrefixMethod | None = None
+    convolutions: ConvolutionTrial | ConvolutionMethod | None = None
     registration: str | None = None
 
 

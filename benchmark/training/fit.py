@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 import benchmark.training.backend as backend
 from benchmark.data.decoding.prepared import LabelledImages
+from benchmark.training.convolutions.methods import ConvolutionMethod
+from benchmark.training.convolutions.operations import can_filter, faster_convolutions
 from benchmark.training.epoch_figures import BinaryEpoch, MulticlassEpoch
 from benchmark.training.frozen.bank import Bank
 from benchmark.training.frozen.features import Network, view_order
@@ -24,7 +26,7 @@ from benchmark.training.network import BATCH, frozen_layers, run_batched, traini
 from benchmark.training.optimizers import make_optimizer
 from benchmark.training.precision import TrainingPrecision
 from benchmark.training.probe_facts import ProbeFacts
-from benchmark.training.targets import class_weights_of, targets_of
+from benchmark.training.targets import class_weights_of, image_weights, targets_of
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard, recipe_problem
 from zoo.models.recipe import AverageRecipe, EarlyStopping, Loss, ProbeRecipe, Recipe
@@ -72,6 +74,7 @@ class Fitted:
         seconds_per_epoch: Mean over all epochs; None for a probe, which has none.
         probe: How the last layer was fitted, for a probe.
         test_views: The number of augmented views that are scored in addition to the unchanged image.
+        filterable: Whether training computed convolutions whose method `fit` was told.
     """
 
     model: keras.Model
@@ -83,6 +86,7 @@ class Fitted:
     seconds_per_epoch: float | None
     probe: ProbeFacts | None = None
     test_views: int = 0
+    filterable: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,7 @@ class _Phase:
     learning_rate: float
     early_stopping: EarlyStopping | None
     precision: TrainingPrecision
+    convolutions: ConvolutionMethod
     views: list[int] = field(default_factory=list)
 
 
@@ -121,6 +126,7 @@ def fit(
     features: FeatureOptions,
     views: int | None = None,
     precision: TrainingPrecision = "float32",
+    convolutions: ConvolutionMethod = "direct",
     classes: int = 2,
     class_names: Sequence[str] = (),
     on_step: Callable[[Step], None] = lambda _: None,
@@ -137,6 +143,7 @@ def fit(
         features: How features of frozen layers are computed and stored.
         views: The number of augmented views per image; None for a new one every epoch.
         precision: The precision of training steps. Scores are computed in float32.
+        convolutions: How training steps in float32 compute wide convolutions. Scores are computed by direct ones.
         classes: Number of classes, 2 or more. Labels are 0 to `classes` - 1.
         class_names: Their names, for a recipe with class weights by name.
         on_step: Called after every batch.
@@ -162,7 +169,7 @@ def fit(
     model = built.model
     phases, batches = [], 1
     if isinstance(recipe, Recipe):
-        phases, batches = _phases(recipe, seed, views, precision), -(-len(train) // recipe.batch_size)
+        phases, batches = _phases(recipe, seed, views, precision, convolutions), -(-len(train) // recipe.batch_size)
     progress = Step(0, batches * sum(phase.epochs for phase in phases) or 1, "")
 
     def report(done: int, label: str) -> None:
@@ -196,15 +203,21 @@ def fit(
         def step(batch: int, epoch: int, first: int = first, phase: _Phase = phase) -> None:
             report(first + (epoch - 1) * batches + batch, f"{phase.name} {epoch}/{phase.epochs}")
 
-        with backend.faster_gradients(model):
-            history += _run_phase(card, recipe, phase, number, network, train, val, seed, classes, class_names, step)
+        history += _run_phase(card, recipe, phase, number, network, train, val, seed, classes, class_names, step)
         first += phase.epochs * batches
     last_view = phases[-1].views[sum(row["phase"] == phases[-1].name for row in history) - 1]
-    return _fitted(card, network, history, last_view)
+    trained = model if network.prefix_end is None else network.tail  # the second would be one nested model
+    filterable = precision == "float32" and can_filter(trained)
+    return _fitted(card, network, history, last_view, filterable=filterable)
 
 
 def _fitted(
-    card: ModelCard, network: Network, history: Sequence[Row], last_view: int, probe: ProbeFacts | None = None
+    card: ModelCard,
+    network: Network,
+    history: Sequence[Row],
+    last_view: int,
+    probe: ProbeFacts | None = None,
+    filterable: bool = False,
 ) -> Fitted:
     seconds = [float(row["seconds"]) for row in history]
     return Fitted(
@@ -217,6 +230,7 @@ def _fitted(
         seconds_per_epoch=sum(seconds) / len(seconds) if seconds else None,
         probe=probe,
         test_views=card.recipe.test_time_augmentation,
+        filterable=filterable,
     )
 
 
@@ -279,6 +293,8 @@ def _compile(tail: keras.Model, recipe: Recipe, phase: _Phase, batches: int, cla
         metrics=_new_epoch(classes).metrics(mixed=recipe.mixup > 0),
         jit_compile=backend.compiles_training(),
     )
+    # If the first step creates variables, TensorFlow traces it twice.
+    tail.optimizer.build(tail.trainable_variables)
 
 
 def _run_phase(
@@ -296,13 +312,15 @@ def _run_phase(
 ) -> list[Row]:
     tail = network.tail
     val_features = network.unaugmented(val)
-    check_scores(card.model.builder, without_single_axis(run_batched(tail, val_features[:BATCH])))
+    if not number:
+        check_scores(card.model.builder, without_single_axis(run_batched(tail, val_features[:BATCH])))
     stopping = _stopping(phase.early_stopping, tail)
     targets = targets_of(train.labels, classes)
     weights = None
     if recipe.class_weights is not None:
         weights = class_weights_of(recipe.class_weights, train.labels, class_names, classes)
     size = recipe.batch_size
+    step = backend.training_step(tail)
     rows: list[Row] = []
     for epoch, view in enumerate(phase.views, 1):
         start = time.perf_counter()
@@ -316,9 +334,8 @@ def _run_phase(
                 # Behind frozen layers, features are mixed: mixed images would be new to the bank in every batch.
                 mixture = draw_mixture(mixing, recipe.mixup, len(chosen))
                 inputs, wanted = mixture.of(inputs), mixture.of(wanted)
-            tail.reset_metrics()
-            with training_in(network.model, phase.precision):
-                logs = tail.train_on_batch(inputs, wanted, class_weight=weights, return_dict=True)
+            with training_in(network.model, phase.precision), faster_convolutions(network.model, phase.convolutions):
+                logs = step(inputs, wanted, None if weights is None else image_weights(wanted, weights))
             sums.add(logs, train.labels[chosen])
             if not math.isfinite(sums.loss):
                 raise TrainingDiverged(
@@ -348,12 +365,15 @@ def _run_phase(
     return rows
 
 
-def _phases(recipe: Recipe, seed: int, views: int | None, precision: TrainingPrecision) -> list[_Phase]:
-    phases = [_Phase("train", recipe.epochs, recipe.optimizer.learning_rate, recipe.early_stopping, precision)]
+def _phases(
+    recipe: Recipe, seed: int, views: int | None, precision: TrainingPrecision, convolutions: ConvolutionMethod
+) -> list[_Phase]:
+    rate, how = recipe.optimizer.learning_rate, (precision, convolutions)
+    phases = [_Phase("train", recipe.epochs, rate, recipe.early_stopping, *how)]
     if recipe.finetune is not None:
         tune = recipe.finetune
         phases[0].name = "head"
-        phases.append(_Phase("finetune", tune.epochs, tune.learning_rate, tune.early_stopping, precision))
+        phases.append(_Phase("finetune", tune.epochs, tune.learning_rate, tune.early_stopping, *how))
     order = view_order(seed, sum(phase.epochs for phase in phases), views)
     for phase in phases:
         phase.views, order = order[: phase.epochs], order[phase.epochs :]

@@ -54,3 +54,18 @@ def class_weights_of(
     if isinstance(declared, str):
         return balanced_class_weights(labels, classes)
     return {index: float(declared[name]) for index, name in enumerate(names)}
+
+
+def image_weights(targets: npt.NDArray[np.float32], by_class: Mapping[int, float]) -> npt.NDArray[np.float32]:
+    """Return the weight of each image of a batch, as Keras' `class_weight` means it.
+
+    Args:
+        targets: Targets (n, 1) or (n, k) (`targets_of`). A mixed target counts for the class with the larger share, of
+            two equal shares for the lower index.
+        by_class: Weights by class index; 1 for a class that is missing.
+
+    Returns:
+        The weights, shape (n,).
+    """
+    labels = np.round(targets[:, 0]) if targets.shape[1] == 1 else targets.argmax(axis=1)
+    return np.array([by_class.get(int(label), 1.0) for label in labels], np.float32)

@@ -51,7 +51,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 """Commands of the study, without the options that all of them share."""
 SHARED = ("--data", "two.npz", "--protocol", "smallest.yaml", "--store", "runs", "--cards", "cards")
 DOCUMENTS = "reported"
-METHOD = {"ZOO_PREFIX": "keras"}
+METHOD = {"ZOO_PREFIX": "keras", "ZOO_CONVOLUTIONS": "direct"}
 """Each study has a cache of its own. A trial of the machine in each could choose another method, with other bits."""
 
 

@@ -7,17 +7,19 @@ w1: a search (stock KerasTuner RandomSearch versus `zoo search`, the same trials
 w2: attempt-6b for 20 epochs, w3: three seeds of attempt-7, w4: attempt-1,
 w5: all cards of the report, against one script per card.
 
-Both sides use the same images, splits and epochs, in processes that start cold. This project starts with an empty
-cache, so its time includes the trial of the machine. The plain side gets decoded images. The plain side computes in
-float32, this project in `--precision` (frozen layers) and `--training` (training steps), float32 by default. With
-several `--views`, `--precision`, `--training` or `--jobs` each is compared with the one plain run. Wall times depend
-on other load; processor times, of all processes of a side, much less. The last line is the mean time per stage of a
-run. `else` is everything outside of the stages: the trial, drawing the split, decoding, the report.
+Both sides use the same images, splits and epochs, in processes that start cold. This project's modules are compiled,
+as those of an installation are, and its cache is empty, so its time includes the trials of the machine. The plain side
+gets decoded images. It computes in float32, this project in `--precision` (frozen layers) and `--training` (training
+steps), float32 by default. With several `--views`, `--precision`, `--training` or `--jobs` each is compared with the
+one plain run. Wall times depend on other load; processor times, of all processes of a side, much less. The last line is
+the mean time per stage of a run. `else` is everything outside of the stages: trials of the machine, drawing the split,
+decoding, the report.
 """
 
 from __future__ import annotations
 
 import argparse
+import compileall
 import itertools
 import json
 import os
@@ -56,6 +58,8 @@ def main() -> None:
     parsed = parser.parse_args()
     options = sizes(parsed.workload, parsed.small)
     ours = {}
+    for package in ("zoo", "benchmark", "search_spaces", "reports"):  # as an installation is
+        compileall.compile_dir(ROOT / package, quiet=1)
     with tempfile.TemporaryDirectory(prefix="zoo-perf-") as folder:
         asked = (parsed.views, parsed.precision, parsed.training, parsed.jobs)
         for variant in itertools.product(*(names.split(",") for names in asked)):
@@ -158,6 +162,7 @@ SPACE = {
 def timed(arguments: list[str], place: Path) -> dict[str, Any]:
     """Run a command. Return wall and processor seconds, peak memory of the process in MiB, and its output."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "ZOO_CACHE_DIR": str(place / "cache")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with (place / "stdout").open("w+") as out, (place / "stderr").open("w+") as err:
         before = time.perf_counter()
         process = subprocess.Popen(
@@ -218,8 +223,11 @@ def print_ratio(runs: list[Run], ours: dict[str, Any], plain: list[float], their
 
 
 def print_stages(runs: list[Run], seconds: float) -> None:
-    prefixes = {run.environment.prefix_in_words() for run in runs if run.environment}
-    print(f"  frozen layers: {'; '.join(sorted(text for text in prefixes if text)) or 'none'}")
+    for what, words in (
+        ("frozen layers", {run.environment.prefix_in_words() for run in runs if run.environment}),
+        ("convolutions in training", {run.environment.convolutions_in_words() for run in runs if run.environment}),
+    ):
+        print(f"  {what}: {'; '.join(sorted(text for text in words if text)) or 'none'}")
     stages: dict[str, float] = {}
     for run in runs:
         for stage, spent in (run.costs.stages if run.costs else {}).items():

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from benchmark.data.decoding.prepared import LabelledImages, with_names
 from benchmark.runs.drawn_split import training_images
 from benchmark.runs.run import Job, RunSpec
+from benchmark.training.convolutions.methods import ChosenConvolutions, chosen_convolutions
 from benchmark.training.fit import FeatureOptions, Fitted, Step, fit
 from benchmark.training.frozen.bank import default_bank
 from benchmark.training.frozen.methods import AllowedMethods
@@ -24,6 +25,11 @@ def of_subset(train: LabelledImages, spec: RunSpec) -> LabelledImages:
 def methods_of(job: Job) -> AllowedMethods:
     """How the features of frozen layers may be computed in a run."""
     return available_methods(job.spec.protocol.precision, job.spec.protocol.prefix, job.trial)
+
+
+def convolutions_of(job: Job) -> ChosenConvolutions:
+    """How training computes wide convolutions in a run."""
+    return chosen_convolutions(job.spec.protocol.training_convolutions, job.convolutions)
 
 
 def fit_job(
@@ -58,6 +64,7 @@ def fit_job(
         class_names=spec.dataset.classes,
         views=None if spec.protocol.views == "fresh" else spec.protocol.views,
         precision=spec.protocol.training_precision,
+        convolutions=convolutions_of(job).method,
         features=FeatureOptions(default_bank(), methods, job.also_unfrozen),
         on_step=on_step,
     )

@@ -34,8 +34,8 @@ def memory_kind(spec: RunSpec) -> str:
         recipe["optimizer"] = recipe["optimizer"]["name"]
     if recipe.get("finetune") is not None:
         recipe["finetune"] = True
-    fields = ("image_size", "precision", "training_precision", "views", "sampling", "test_folds")
-    conditions = {key: protocol.get(key) for key in fields}
+    methods = ("precision", "training_precision", "training_convolutions")
+    conditions = {key: protocol.get(key) for key in (*methods, "image_size", "views", "sampling", "test_folds")}
     return json.dumps([card["model"], recipe, conditions, spec.dataset.fingerprint], sort_keys=True)
 
 

@@ -13,23 +13,24 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-import filelock
-from pydantic import ValidationError
-
-from benchmark.data.cache import CHOICES, cache_dir, read_json, write_json
+from benchmark.data.cache import CHOICES, cache_dir
 from benchmark.runs.environment import processor, processor_features
-from benchmark.runs.execution.separate_process import call_in_process
+from benchmark.runs.execution.cached_measurement import (
+    Measurements,
+    can_measure,
+    named_method,
+    read_measurement,
+    read_or_measure,
+)
 from benchmark.runs.run import RunSpec
-from benchmark.training.frozen.methods import PrefixMethod, PrefixTrial
+from benchmark.training.frozen.methods import METHODS, PrefixMethod, PrefixTrial
 from benchmark.training.frozen.winograd import VERSION as FILTERING
 from benchmark.training.quiet import load_keras
-from zoo.config.errors import ConfigError
 from zoo.models.registry import get_builder
 
 VARIABLE = "ZOO_PREFIX"
-MEASURING = "measuring how this machine computes frozen layers fastest"
 _VERSION = 1  # raised when a trial measures something different
 _LIMIT_S = 180.0
 _PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "numpy")
@@ -57,7 +58,7 @@ class MachineTrials:
         """
         self._threads = threads
         self._context = context
-        self._trials: dict[Path, PrefixTrial | None] = {}
+        self._trials = Measurements(PrefixTrial, load_or_measure, _LIMIT_S)
 
     def trial_for(self, spec: RunSpec, on_measure: Callable[[], None]) -> PrefixTrial | PrefixMethod | None:
         """Find what chooses the method for the frozen layers of a run.
@@ -68,7 +69,8 @@ class MachineTrials:
 
         Returns:
             The method that ZOO_PREFIX names, or the trial of this machine. None if there is no choice: the protocol
-            names a method, the builder has no base to freeze, an accelerator computes, or the trial failed.
+            names a method, the builder has no base to freeze, another backend or an accelerator computes, or the trial
+            failed.
 
         Raises:
             ConfigError: ZOO_PREFIX is not a method.
@@ -76,16 +78,11 @@ class MachineTrials:
         free = spec.protocol.precision != "bfloat16" and spec.protocol.prefix == "auto"
         if not free or get_builder(spec.card.model.builder).unfreeze is None:
             return None
-        if (way := _method_from_environment()) is not None:
-            return way
-        path = trial_file(self._threads)
-        if path not in self._trials:
-            trial = read_trial(path)
-            if trial is None:
-                on_measure()
-                trial = call_in_process(self._context, load_or_measure, (path, self._threads), _LIMIT_S)
-            self._trials[path] = trial
-        return self._trials[path]
+        if (method := named_method(VARIABLE, METHODS)) is not None:
+            return method
+        if not can_measure():
+            return None
+        return self._trials.get(trial_file(self._threads), self._threads, self._context, on_measure)
 
 
 def trial_file(threads: int, kind: str = "") -> Path:
@@ -112,10 +109,7 @@ def trial_file(threads: int, kind: str = "") -> Path:
 
 def read_trial(path: Path) -> PrefixTrial | None:
     """Read the trial in `path`; None if it is missing or damaged."""
-    try:
-        return PrefixTrial.model_validate(read_json(path))
-    except ValidationError:
-        return None
+    return read_measurement(path, PrefixTrial)
 
 
 def load_or_measure(path: Path, threads: int) -> PrefixTrial | None:
@@ -130,19 +124,7 @@ def load_or_measure(path: Path, threads: int) -> PrefixTrial | None:
     Returns:
         The trial; None on an accelerator or a backend other than TensorFlow.
     """
-    lock = filelock.FileLock(f"{path}.lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except OSError:  # the cache cannot be written: each command measures
-        return _measure(threads)
-    try:
-        trial = read_trial(path)
-        if trial is None and (trial := _measure(threads)) is not None:
-            write_json(path, trial.model_dump(mode="json"))
-        return trial
-    finally:
-        lock.release()
+    return read_or_measure(path, PrefixTrial, lambda: _measure(threads))
 
 
 def _measure(threads: int) -> PrefixTrial | None:
@@ -152,16 +134,6 @@ def _measure(threads: int) -> PrefixTrial | None:
 
     backend.prepare_process(0, threads)
     return measure()
-
-
-def _method_from_environment() -> PrefixMethod | None:
-    text = os.environ.get(VARIABLE, "")
-    for method in get_args(PrefixMethod):
-        if text == method:
-            return method  # type: ignore[no-any-return]
-    if text:
-        raise ConfigError(f"{VARIABLE} is '{text}'; it can be {', '.join(get_args(PrefixMethod))}, or left out")
-    return None
 
 
 def _version(package: str) -> str | None:

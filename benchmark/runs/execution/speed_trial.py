@@ -6,10 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import filelock
-from pydantic import ValidationError
-
-from benchmark.data.cache import read_json, write_json
+from benchmark.runs.execution.cached_measurement import read_measurement, read_or_measure
 from benchmark.runs.execution.fork_server import warm_up, worker_context
 from benchmark.runs.execution.prefix_trial import load_or_measure, trial_file
 from benchmark.runs.execution.separate_process import call_in_process
@@ -54,10 +51,7 @@ def known_speed() -> MachineSpeed | None:
 
 def read_speed(path: Path) -> MachineSpeed | None:
     """Read the speed in `path`; None if it is missing or damaged."""
-    try:
-        return MachineSpeed.model_validate(read_json(path))
-    except ValidationError:
-        return None
+    return read_measurement(path, MachineSpeed)
 
 
 def _stated() -> MachineSpeed | None:
@@ -88,13 +82,6 @@ def _load_or_measure_speed(path: Path, threads: int) -> MachineSpeed:
     trial = load_or_measure(trial_file(threads), threads)
     if trial is None:
         backend.prepare_process(0, threads)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(f"{path}.lock"):
-            speed = read_speed(path)
-            if speed is None:
-                speed = measure_speed(trial)
-                write_json(path, speed.model_dump(mode="json"))
-            return speed
-    except OSError:  # the cache cannot be written: each command measures
-        return measure_speed(trial)
+    speed = read_or_measure(path, MachineSpeed, lambda: measure_speed(trial))
+    assert speed is not None
+    return speed

@@ -35,7 +35,7 @@ from benchmark.runs.deployment.model_files import write_model
 from benchmark.runs.environment import describe_environment
 from benchmark.runs.execution.averaging import Averaged, average_and_score
 from benchmark.runs.execution.failure import RunState, failed_run, has_finished_run, save_failed, traceback_of
-from benchmark.runs.execution.job_training import fit_job, methods_of, of_subset
+from benchmark.runs.execution.job_training import convolutions_of, fit_job, methods_of, of_subset
 from benchmark.runs.execution.limits import peak_memory
 from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, Stored
 from benchmark.runs.history import History
@@ -182,6 +182,8 @@ def train_and_score(job: Job, threads: int, state: RunState) -> Scored:
     state.history = History.of(fitted.history)
     if (used := fitted.network.method) is not None:
         state.environment = describe_environment(backend.versions(), threads, used.method, used.reason, weights)
+    if fitted.filterable:
+        state.environment = state.environment.with_convolutions(convolutions_of(job))
     state.timer.end("training")
     state.timer.move(at_fit := fitted.network.feature_seconds, "training", "features")
     state.begin("scoring validation")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -15,14 +16,13 @@ from benchmark.training.frozen.methods import PrefixMethod, PrefixTrial
 from benchmark.training.frozen.prefix import filtered_layers, prefix
 from benchmark.training.frozen.winograd import GROUP
 from benchmark.training.network import BATCH, join, preprocessing_model, run_batched, segment, set_precision
+from benchmark.training.trials import fastest_rounds, rms_difference
 
 Images = npt.NDArray[np.float32]
 
 SIDE = 96
 BLOCKS = ((64, 64), (128, 128), (256, 256), (512, 512), (512,))
 MIN_ROUNDS, MAX_ROUNDS = 3, 6  # an idle machine needs the minimum, a busy one up to the maximum
-_SETTLED = 1.05
-_MAX_DIFFERENCE = 1e9
 _GROUPS = 3 * BATCH // GROUP  # groups of images in a chunk of the bank
 
 
@@ -30,8 +30,7 @@ def measure() -> PrefixTrial | None:
     """Measure every method on this machine. It takes a few seconds on two cores.
 
     The network has the convolutions of VGG16 up to the last pooling, each shape once. The size of the images lies
-    between those of the built-in protocols. The methods take turns, so that other load slows all of them, until the two
-    fastest rounds of each agree. The fastest round counts, because other load only adds time.
+    between those of the built-in protocols.
 
     Returns:
         The trial; None on an accelerator or with a backend other than TensorFlow.
@@ -47,20 +46,19 @@ def measure() -> PrefixTrial | None:
             if method == "keras":
                 raise
             del workloads[method]
-    durations: dict[PrefixMethod, list[float]] = {method: [] for method in workloads}
-    for done in range(MAX_ROUNDS):
-        if done >= MIN_ROUNDS and all(map(_settled, durations.values())):
-            break
-        for method, workload in workloads.items():
-            start = time.perf_counter()
-            workload()
-            seconds = (time.perf_counter() - start) / len(features[method])
-            durations[method].append(seconds / _utilisation(backend.threads()) if method == "filtered" else seconds)
-    fastest = {method: min(seconds) for method, seconds in durations.items()}
+
+    def seconds_per_image(method: PrefixMethod) -> float:
+        start = time.perf_counter()
+        workloads[method]()
+        seconds = (time.perf_counter() - start) / len(features[method])
+        return seconds / _utilisation(backend.threads()) if method == "filtered" else seconds
+
+    works = {method: partial(seconds_per_image, method) for method in workloads}
+    fastest = fastest_rounds(works, MIN_ROUNDS, MAX_ROUNDS)
     return PrefixTrial(
         rates={method: 1 / seconds for method, seconds in fastest.items()},
         speedups={method: fastest["keras"] / seconds for method, seconds in fastest.items()},
-        differences={method: _difference(values, features["keras"]) for method, values in features.items()},
+        differences={method: rms_difference(values, features["keras"]) for method, values in features.items()},
     )
 
 
@@ -85,12 +83,6 @@ def _workloads() -> dict[PrefixMethod, Callable[[], npt.NDArray[Any]]]:
     low = join(front, segment(lowered, None, last), "bfloat16")
     workloads["bfloat16"] = lambda: run_batched(low, whole_batches, batch)
     return workloads
-
-
-def _settled(seconds: list[float]) -> bool:
-    """Whether the two fastest rounds agree."""
-    first, second = sorted(seconds)[:2]
-    return second <= _SETTLED * first
 
 
 def _utilisation(threads: int) -> float:
@@ -124,11 +116,3 @@ def small_vgg() -> keras.Model:
             x = convolution(x)
         x = keras.layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
     return keras.Model(inputs, x)
-
-
-def _difference(values: npt.NDArray[Any], reference: npt.NDArray[Any]) -> float:
-    """Return the RMS of the differences over the RMS of `reference`; a large number if it is not finite."""
-    count = min(len(values), len(reference))
-    ours, theirs = (array[:count].astype(np.float64) for array in (values, reference))
-    difference = float(np.sqrt(np.mean((ours - theirs) ** 2) / np.mean(theirs**2)))
-    return difference if difference < _MAX_DIFFERENCE else _MAX_DIFFERENCE  # also when it is not a number

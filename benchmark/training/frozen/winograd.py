@@ -29,7 +29,10 @@ _TILE, _SPAN = 4, 6
 _PRODUCT_ROWS = 160  # approximate rows of one product: enough for BLAS, few enough to stay in the cache
 _CANVAS_LIMIT = 1 << 30  # approximate bytes that all threads together may use between layers
 _MIN_CHANNELS = 16  # input channels: with fewer, the transforms cost more than they save
-_KERNEL = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], np.float32) / 24
+KERNEL_TRANSFORM: Floats = np.array(
+    [[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], np.float32
+) / np.float32(24)
+"""The transform of kernels along one side, shape (6, 3)."""
 
 
 @dataclass(frozen=True)
@@ -221,8 +224,9 @@ class _FilteredPlan:
 
     def prepare(self) -> None:
         if self._kernel is None:
-            lines = np.tensordot(_KERNEL, self._layer.kernel, (1, 0))
-            self._kernel = np.concatenate([np.tensordot(_KERNEL, line, (1, 0)) for line in lines])  # (36, c, k)
+            lines = np.tensordot(KERNEL_TRANSFORM, self._layer.kernel, (1, 0))
+            points = [np.tensordot(KERNEL_TRANSFORM, line, (1, 0)) for line in lines]
+            self._kernel = np.concatenate(points)  # (36, c, k)
 
     def canvas_bytes(self) -> int:
         return _canvas_bytes(*self._size, self._layer)

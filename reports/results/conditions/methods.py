@@ -302,12 +302,16 @@ def _precisions(runs: Sequence[Run], protocol: Protocol) -> str:
 
 
 def _computations(runs: Sequence[Run]) -> dict[str, str]:
-    """How frozen layers were computed and why, with the names of the cards, for runs that recorded it."""
+    """How frozen layers and wide convolutions were computed and why, with the names of the cards, where recorded."""
     names_by_text: dict[str, list[str]] = {}
     for run in runs:
         prefix = run.environment.prefix_in_words() if run.environment else None
         if prefix is not None:
             names_by_text.setdefault(f"computed by {prefix}", []).append(run.spec.card.name)
+    for run in runs:
+        convolutions = run.environment.convolutions_in_words() if run.environment else None
+        if convolutions is not None:
+            names_by_text.setdefault(f"wide convolutions in training {convolutions}", []).append(run.spec.card.name)
     return {text: ", ".join(dict.fromkeys(names)) for text, names in names_by_text.items()}
 
 

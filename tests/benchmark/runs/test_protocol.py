@@ -28,6 +28,7 @@ OTHER: dict[str, Any] = {
     "precision": "bfloat16",
     "prefix": "keras",
     "training_precision": "bfloat16",
+    "training_convolutions": "direct",
     "threshold": {"rule": "fixed", "value": 0.4},
     "decision": {"rule": "abstain", "value": 0.7},
 }
@@ -145,6 +146,18 @@ def test_only_a_forced_way_of_computing_frozen_layers_makes_another_run() -> Non
 def test_training_in_float32_is_no_part_of_the_identity() -> None:
     changed = protocol(training_precision="bfloat16").identity()
     assert {name for name in changed if name not in protocol().identity()} == {"training_precision"}
+
+
+def test_only_a_named_method_of_convolutions_makes_another_run() -> None:
+    assert "training_convolutions" not in protocol().identity()
+    named = [protocol(training_convolutions=method) for method in ("direct", "filtered")]
+    assert len({str(rules.identity()) for rules in (protocol(), *named)}) == 3
+
+
+def test_bfloat16_cannot_be_filtered(tmp_path: Path) -> None:
+    text = "title: Mine\nimage_size: 32\ntraining_precision: bfloat16\ntraining_convolutions: filtered"
+    with pytest.raises(ConfigError, match="contradict each other; leave one of them out"):
+        load_protocol(write(tmp_path, text))
 
 
 def test_every_error_of_a_file_is_said_at_once(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The preparation of processes; the faster gradient of wide convolutions, which equals that of TensorFlow."""
+"""The preparation of processes, and products of matrices."""
 
 from __future__ import annotations
 
@@ -11,27 +11,6 @@ import numpy as np
 import pytest
 
 import benchmark.training.backend as backend
-
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow's is replaced")
-
-
-def network(channels: int, kernel: int = 3, **settings: object) -> keras.Model:
-    keras.utils.set_random_seed(0)
-    image = keras.Input((6, 5, channels))
-    x = keras.layers.Conv2D(channels, kernel, padding="same", activation="relu", name="first", **settings)(image)
-    x = keras.layers.Conv2D(channels, kernel, padding="same", name="second", **settings)(x)
-    model = keras.Model(image, keras.layers.Dense(1)(keras.layers.Flatten()(x)))
-    model.compile(keras.optimizers.SGD(1e-4), "mse", jit_compile=False)
-    return model
-
-
-def trained(model: keras.Model) -> list[np.ndarray]:
-    generator = np.random.default_rng(0)
-    x, y = generator.standard_normal((8, *model.input_shape[1:])), generator.standard_normal((8, 1))
-    for _ in range(3):
-        model.train_on_batch(x.astype(np.float32), y.astype(np.float32))
-    return [np.asarray(weight) for weight in model.get_weights()]
-
 
 NAMES = """
 import json
@@ -60,31 +39,59 @@ def test_layers_without_a_name_get_the_names_of_a_fresh_process() -> None:
     assert policy == "mixed_bfloat16"
 
 
-@pytest.mark.parametrize("kernel", [1, 3, 5])
-def test_training_comes_to_the_same_weights(kernel: int) -> None:
-    plain = trained(network(256, kernel))
-    model = network(256, kernel)
-    with backend.faster_gradients(model):
-        turned = trained(model)
-    for start, one, other in zip(network(256, kernel).get_weights(), plain, turned, strict=True):
-        moved = float(np.abs(one - start).max())
-        assert moved > 1e-6
-        assert float(np.abs(one - other).max()) < 1e-3 * moved
+@pytest.mark.parametrize("transpose_first", [False, True])
+@pytest.mark.parametrize("transpose_second", [False, True])
+def test_matrices_are_multiplied_as_they_are_or_transposed(transpose_first: bool, transpose_second: bool) -> None:
+    generator = np.random.default_rng(0)
+    first, second = generator.random((4, 2, 3), np.float32), generator.random((4, 3, 5), np.float32)
+    product = backend.matrix_product(
+        keras.ops.convert_to_tensor(first.swapaxes(1, 2) if transpose_first else first),
+        keras.ops.convert_to_tensor(second.swapaxes(1, 2) if transpose_second else second),
+        transpose_first=transpose_first,
+        transpose_second=transpose_second,
+    )
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(product), first @ second, rtol=1e-6)
 
 
-def test_layers_are_as_they_were_afterwards() -> None:
-    model = network(256)
-    before = model.get_layer("first").convolution_op
-    with backend.faster_gradients(model):
-        assert model.get_layer("first").convolution_op is not before
-    assert model.get_layer("first").convolution_op == before
+def small_network() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((6, 5, 2))
+    x = keras.layers.Conv2D(4, 3, activation="relu")(inputs)
+    x = keras.layers.Dropout(0.5, seed=1)(x)
+    model = keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(keras.layers.Flatten()(x)))
+    metrics = [keras.metrics.BinaryAccuracy(name="accuracy"), keras.metrics.Recall(name="recall")]
+    model.compile(keras.optimizers.Adam(1e-2), "binary_crossentropy", metrics=metrics, jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    return model
 
 
-@pytest.mark.parametrize(
-    ("channels", "settings"), [(8, {}), (256, {"dilation_rate": 2}), (256, {"groups": 2}), (256, {"strides": 2})]
-)
-def test_other_convolutions_are_left_alone(channels: int, settings: dict[str, object]) -> None:
-    model = network(channels, **settings)
-    before = model.get_layer("first").convolution_op
-    with backend.faster_gradients(model):
-        assert model.get_layer("first").convolution_op == before
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_step_trains_as_keras_own_does(weighted: bool) -> None:
+    generator = np.random.default_rng(0)
+    x, y = generator.random((20, 6, 5, 2), np.float32), generator.integers(0, 2, (20, 1)).astype(np.float32)
+    weights = generator.random(20, np.float32) if weighted else None
+    model, again, other = small_network(), small_network(), small_network()
+    step, repeated = backend.training_step(model), backend.training_step(again)
+    for start in (0, 8, 16, 0, 8, 16):  # the last batch is smaller
+        rows = slice(start, start + 8)
+        of_batch = None if weights is None else weights[rows]
+        logs = step(x[rows], y[rows], of_batch)
+        assert logs == repeated(x[rows], y[rows], of_batch)
+        other.reset_metrics()
+        assert logs == pytest.approx(other.train_on_batch(x[rows], y[rows], of_batch, return_dict=True), rel=1e-5)
+    for one, same, keras_own in zip(model.get_weights(), again.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, same)
+        np.testing.assert_allclose(one, keras_own, rtol=1e-4, atol=1e-6)
+
+
+def test_batches_of_another_size_are_not_traced_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    if backend.name() != "tensorflow":
+        pytest.skip("only TensorFlow traces here")
+    model = small_network()
+    traced: list[int] = []
+    original = model.train_step
+    monkeypatch.setattr(model, "train_step", lambda data: traced.append(1) or original(data))
+    step = backend.training_step(model)
+    for images in (8, 8, 4, 8, 3):
+        step(np.zeros((images, 6, 5, 2), np.float32), np.zeros((images, 1), np.float32), None)
+    assert len(traced) == 1

@@ -60,6 +60,31 @@ def test_training_in_bfloat16_learns_the_same_with_weights_and_scores_in_float32
     assert float(fitted.history[-1]["val_loss"]) == pytest.approx(in_float32, rel=1e-5)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow's convolutions are filtered")
+def test_filtered_steps_train_nearly_the_same_network_whose_scores_are_those_of_keras(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(registry, "_BUILDERS", dict(registry._BUILDERS))
+
+    @register_builder("wide")
+    def wide(input_shape: tuple[int, int, int], outputs: int = 1) -> keras.Model:
+        x = inputs = keras.Input(input_shape)
+        for number in (1, 2):
+            x = keras.layers.Conv2D(128, 3, padding="same", activation="relu", name=f"conv{number}")(x)
+        x = keras.layers.GlobalAveragePooling2D()(x)
+        return keras.Model(inputs, keras.layers.Dense(outputs, activation="softmax")(x))
+
+    card = tiny.card(epochs=2).model_copy(update={"model": ModelSpec(builder="wide")})
+    filtered, again, direct = (trained(tmp_path, card, convolutions=m) for m in ("filtered", "filtered", "direct"))
+    assert filtered.filterable
+    val = images("val", in_turn(24))
+    np.testing.assert_array_equal(score(again, val), score(filtered, val))
+    assert filtered.history[-1]["loss"] != direct.history[-1]["loss"]
+    assert float(filtered.history[-1]["loss"]) == pytest.approx(float(direct.history[-1]["loss"]), rel=0.02)
+    assert filtered.history[-1]["val_loss"] == total_loss(card, filtered.model, val.labels, score(filtered, val))
+    assert not trained(tmp_path).filterable  # no convolution is wide
+
+
 def test_the_balanced_accuracy_of_training_is_the_mean_over_classes_whatever_their_sizes(tmp_path: Path) -> None:
     # The learning rate is too small to move a weight, so that every batch sees the same network.
     card = tiny.card(epochs=1, batch_size=7, optimizer={"name": "sgd", "learning_rate": 1e-30})

@@ -1,15 +1,16 @@
-"""Weights of classes against scikit-learn's."""
+"""Weights of classes against scikit-learn's, weights of images against Keras'."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
-from benchmark.training.targets import class_weights_of
+from benchmark.training.targets import class_weights_of, image_weights, targets_of
 from tests.support import tiny
 from tests.support.multiclass import trained
 from zoo.config.errors import ConfigError
@@ -46,3 +47,23 @@ def test_weights_of_other_classes_are_a_problem_that_names_those_of_the_data(tmp
     )
     with pytest.raises(ConfigError, match="those of the data are ant, bee, cat"):
         trained(tmp_path, card, class_names=NAMES)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("mixed", [False, True])
+def test_weights_of_images_are_those_of_keras_class_weight(classes: int, mixed: bool) -> None:
+    generator = np.random.default_rng(0)
+    targets = targets_of(generator.integers(0, classes, 40), classes)
+    if mixed:
+        share = generator.random((40, 1), np.float32)
+        targets = share * targets + (1 - share) * targets[::-1]
+    by_class = {0: 0.25, 1: 3.0}  # class 2 has no weight of its own
+    inputs = generator.random((40, 4), np.float32)
+    losses = []
+    for how in ({"class_weight": by_class}, {"sample_weight": image_weights(targets, by_class)}):
+        keras.utils.set_random_seed(0)
+        dense = keras.layers.Dense(1 if classes == 2 else classes, "sigmoid" if classes == 2 else "softmax")
+        model = keras.Sequential([keras.Input((4,)), dense])
+        model.compile("sgd", "binary_crossentropy" if classes == 2 else "categorical_crossentropy")
+        losses.append(float(model.train_on_batch(inputs, targets, **how)))
+    assert losses[0] == losses[1]

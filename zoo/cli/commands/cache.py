@@ -14,13 +14,13 @@ from zoo.cli.options import JsonOption, out, print_json
 def command(
     clear: Annotated[
         bool,
-        typer.Option("--clear", help="Remove everything except the stored choice of how to compute frozen layers."),
+        typer.Option("--clear", help="Remove everything except the stored choices of how this machine computes."),
     ] = False,
     forget_choices: Annotated[
         bool,
         typer.Option(
             "--forget-choices",
-            help="Remove the stored choice of how to compute frozen layers; the next run measures again, and the last "
+            help="Remove the stored choices of how this machine computes; the next run measures again, and the last "
             "digits of its results may differ.",
         ),
     ] = False,

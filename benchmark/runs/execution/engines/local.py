@@ -19,6 +19,8 @@ from benchmark.data.decoding.prepared import prepare
 from benchmark.data.splits import Split
 from benchmark.runs.drawn_split import draw_whole_split, split_key, with_subset
 from benchmark.runs.execution.batch_size_trial import SMALLER_IMAGES, batch_size_of, fitting_batch_size
+from benchmark.runs.execution.cached_measurement import MEASURING
+from benchmark.runs.execution.convolution_trial import ConvolutionTrials
 from benchmark.runs.execution.engines.engine import Ended, Work
 from benchmark.runs.execution.events import ComputedElsewhere, Preparing, Progressed, Started, Waiting
 from benchmark.runs.execution.failure import save_failed
@@ -35,7 +37,7 @@ from benchmark.runs.execution.limits import (
 )
 from benchmark.runs.execution.main_module import Registration, registration_of, without_main_module
 from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, ScoresReady, StepBegun, Stored
-from benchmark.runs.execution.prefix_trial import MEASURING, MachineTrials
+from benchmark.runs.execution.prefix_trial import MachineTrials
 from benchmark.runs.execution.reuse import feature_key, reusable_run, shared_cuts
 from benchmark.runs.run import Job, Progress, Run, RunSpec, SplitFacts
 from benchmark.training.quiet import check_backend, load_keras
@@ -101,6 +103,7 @@ class LocalEngine:
         self._context = worker_context()
         self._threads = work.threads or usable_cores()
         self._trials = MachineTrials(self._threads, self._context)
+        self._convolution_trials = ConvolutionTrials(self._threads, self._context)
         self._running: list[_Worker] = []
         self._ended: list[Ended] = []
         self._exceeding: list[tuple[_Worker, Run]] = []
@@ -181,9 +184,16 @@ class LocalEngine:
             facts = SplitFacts.of(with_subset(split, spec))
             here, there = self._context.Pipe(duplex=False)
             measuring = Progressed(spec, Progress(0, 1, MEASURING))
-            trial = self._trials.trial_for(spec, lambda: self._on_event(measuring))
+            job = Job(
+                spec,
+                folder,
+                facts,
+                also_unfrozen=self._also_unfrozen[feature_key(spec)],
+                trial=self._trials.trial_for(spec, lambda: self._on_event(measuring)),
+                convolutions=self._convolution_trials.trial_for(spec, lambda: self._on_event(measuring)),
+                registration=self._work.registration,
+            )
             stored_before = self._store.get(spec.run_id)
-            job = Job(spec, folder, facts, self._also_unfrozen[feature_key(spec)], trial, self._work.registration)
             registration = registration_of(spec.card.model.builder)
             process = self._context.Process(
                 target=_work, args=(registration, job, self._store.root, self._threads, there), daemon=True

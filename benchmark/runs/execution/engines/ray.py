@@ -29,7 +29,7 @@ MOST_TRIES = 3
 """Times that a unit is submitted whose worker or machine dies."""
 
 _POLL_S = 1.0
-_VARIABLES = ("OMP_NUM_THREADS", "KERAS_BACKEND")
+_VARIABLES = ("OMP_NUM_THREADS", "KERAS_BACKEND", "ZOO_PREFIX", "ZOO_CONVOLUTIONS")
 """Variables of the environment that decide bits; processes of Ray have those of their node."""
 _MIB = 1024**2
 

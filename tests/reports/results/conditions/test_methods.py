@@ -100,6 +100,14 @@ def test_the_way_in_which_frozen_layers_were_computed_is_told_with_its_reason() 
     ]
 
 
+def test_how_wide_convolutions_were_trained_is_told_with_its_reason() -> None:
+    told = {"convolutions": "filtered", "convolutions_reason": "1.46 times as fast"}
+    runs = [make_run("attempt-7", environment=ENVIRONMENT.model_copy(update=told)), make_run("attempt-1")]
+    assert texts(without_scores(*runs).methods, "precision")[1:] == [
+        "wide convolutions in training computed by Winograd's filtering in float32; 1.46 times as fast: attempt-7"
+    ]
+
+
 def test_a_record_that_does_not_say_how_frozen_layers_were_computed_is_read() -> None:
     old = ENVIRONMENT.model_dump(mode="json")
     del old["prefix"], old["prefix_reason"]

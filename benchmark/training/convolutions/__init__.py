@@ -1,0 +1,1 @@
+"""How training computes convolutions: the methods, their operations, and the trial that chooses between them."""
