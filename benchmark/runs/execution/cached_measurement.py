@@ -1,9 +1,10 @@
-"""What is measured once on a machine, in a separate process, and kept in the cache with the other choices."""
+"""Measurements and trials of a machine, made once in a separate process and kept in the cache with other choices."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from benchmark.data.cache import read_json, write_json
 from benchmark.runs.execution.separate_process import call_in_process
+from benchmark.runs.run import RunSpec
 from benchmark.training.quiet import BACKENDS
 from benchmark.training.quiet import VARIABLE as BACKEND
 from zoo.config.errors import ConfigError
@@ -58,65 +60,80 @@ def read_or_measure(path: Path, kind: type[M], measure: Callable[[], M | None]) 
         lock.release()
 
 
-def named_method(variable: str, methods: tuple[T, ...]) -> T | None:
-    """Return the method that a variable of the environment names in place of a measurement.
+@dataclass(frozen=True)
+class TrialKind(Generic[M, T]):
+    """A trial of the machine that chooses between methods.
 
-    Args:
-        variable: The variable.
+    Attributes:
+        result: The class of its result.
+        variable: The variable of the environment that names a method instead.
         methods: The methods that it can name.
-
-    Returns:
-        The method; None if the variable is missing or empty.
-
-    Raises:
-        ConfigError: It names something else.
+        path: The cache file of the result, by the number of threads.
+        read_or_measure: Reads a file, or measures with so many threads and writes it; runs in a process of its own.
+        limit_s: Seconds after which that process is ended.
+        is_open: Whether a run leaves the choice to the trial.
     """
-    text = os.environ.get(variable, "")
-    for method in methods:
-        if text == method:
-            return method
-    if text:
-        raise ConfigError(f"{variable} is '{text}'; it can be {', '.join(methods)}, or left out")
-    return None
+
+    result: type[M]
+    variable: str
+    methods: tuple[T, ...]
+    path: Callable[[int], Path]
+    read_or_measure: Callable[[Path, int], M | None]
+    limit_s: float
+    is_open: Callable[[RunSpec], bool]
 
 
-def can_measure() -> bool:
-    """Whether the backend of Keras has methods to choose from."""
-    return os.environ.get(BACKEND) in (None, "", BACKENDS[0])
+class MachineTrials(Generic[M, T]):
+    """The trials of one kind for the runs of one command, each read or measured at most once."""
 
-
-class Measurements(Generic[M]):
-    """Measurements of one kind for the runs of one command, each read or made at most once."""
-
-    def __init__(self, kind: type[M], load_or_measure: Callable[[Path, int], M | None], limit_s: float) -> None:
+    def __init__(self, kind: TrialKind[M, T], threads: int, context: Any) -> None:
         """Make an empty collection.
 
         Args:
-            kind: The class of the measurements.
-            load_or_measure: Reads a file, or measures with so many threads and writes it; runs in its own process.
-            limit_s: Seconds after which that process is ended.
-        """
-        self._kind = kind
-        self._load_or_measure = load_or_measure
-        self._limit_s = limit_s
-        self._known: dict[Path, M | None] = {}
-
-    def get(self, path: Path, threads: int, context: Any, on_measure: Callable[[], None]) -> M | None:
-        """Return the measurement in `path`, which is made if it is missing.
-
-        Args:
-            path: The file.
+            kind: The kind of trial.
             threads: Number of threads that workers use.
             context: The context of `multiprocessing` that starts processes.
-            on_measure: Called before something is measured.
+        """
+        self._kind = kind
+        self._threads = threads
+        self._context = context
+        self._known: dict[Path, M | None] = {}
+
+    def trial_for(self, spec: RunSpec, on_measure: Callable[[], None]) -> M | T | None:
+        """Find what chooses the method for a run.
+
+        Args:
+            spec: The run.
+            on_measure: Called before this machine is measured, which takes a few seconds in a separate process.
 
         Returns:
-            The measurement; None if there is nothing to measure, or measuring failed.
+            The method that the variable names, or the trial of this machine. None if there is no choice: the run leaves
+            none, another backend or an accelerator computes, or the trial failed.
+
+        Raises:
+            ConfigError: The variable names something else than a method.
         """
+        kind = self._kind
+        if not kind.is_open(spec):
+            return None
+        if (method := self._named_method()) is not None:
+            return method
+        if os.environ.get(BACKEND) not in (None, "", BACKENDS[0]):  # it has no methods to choose from
+            return None
+        path = kind.path(self._threads)
         if path not in self._known:
-            measurement = read_measurement(path, self._kind)
+            measurement = read_measurement(path, kind.result)
             if measurement is None:
                 on_measure()
-                measurement = call_in_process(context, self._load_or_measure, (path, threads), self._limit_s)
+                measurement = call_in_process(self._context, kind.read_or_measure, (path, self._threads), kind.limit_s)
             self._known[path] = measurement
         return self._known[path]
+
+    def _named_method(self) -> T | None:
+        kind, text = self._kind, os.environ.get(self._kind.variable, "")
+        for method in kind.methods:
+            if text == method:
+                return method
+        if text:
+            raise ConfigError(f"{kind.variable} is '{text}'; it can be {', '.join(kind.methods)}, or left out")
+        return None

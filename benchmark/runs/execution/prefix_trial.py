@@ -11,21 +11,13 @@ import hashlib
 import importlib.metadata
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from benchmark.data.cache import CHOICES, cache_dir
 from benchmark.runs.environment import processor, processor_features
-from benchmark.runs.execution.cached_measurement import (
-    Measurements,
-    can_measure,
-    named_method,
-    read_measurement,
-    read_or_measure,
-)
+from benchmark.runs.execution.cached_measurement import TrialKind, read_measurement, read_or_measure
 from benchmark.runs.run import RunSpec
-from benchmark.training.frozen.methods import METHODS, PrefixMethod, PrefixTrial
+from benchmark.training.frozen.methods import METHODS, PrefixTrial
 from benchmark.training.frozen.winograd import VERSION as FILTERING
 from benchmark.training.quiet import load_keras
 from zoo.models.registry import get_builder
@@ -44,45 +36,6 @@ _SETTINGS = (
     "NPY_DISABLE_CPU_FEATURES",
     "CUDA_VISIBLE_DEVICES",
 )
-
-
-class MachineTrials:
-    """The trials of this machine for the runs of one command, each read or measured at most once."""
-
-    def __init__(self, threads: int, context: Any) -> None:
-        """Make an empty collection.
-
-        Args:
-            threads: Number of threads that workers use.
-            context: The context of `multiprocessing` that starts processes.
-        """
-        self._threads = threads
-        self._context = context
-        self._trials = Measurements(PrefixTrial, load_or_measure, _LIMIT_S)
-
-    def trial_for(self, spec: RunSpec, on_measure: Callable[[], None]) -> PrefixTrial | PrefixMethod | None:
-        """Find what chooses the method for the frozen layers of a run.
-
-        Args:
-            spec: The run.
-            on_measure: Called before this machine is measured, which takes a few seconds in a separate process.
-
-        Returns:
-            The method that ZOO_PREFIX names, or the trial of this machine. None if there is no choice: the protocol
-            names a method, the builder has no base to freeze, another backend or an accelerator computes, or the trial
-            failed.
-
-        Raises:
-            ConfigError: ZOO_PREFIX is not a method.
-        """
-        free = spec.protocol.precision != "bfloat16" and spec.protocol.prefix == "auto"
-        if not free or get_builder(spec.card.model.builder).unfreeze is None:
-            return None
-        if (method := named_method(VARIABLE, METHODS)) is not None:
-            return method
-        if not can_measure():
-            return None
-        return self._trials.get(trial_file(self._threads), self._threads, self._context, on_measure)
 
 
 def trial_file(threads: int, kind: str = "") -> Path:
@@ -141,3 +94,13 @@ def _version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def _is_open(spec: RunSpec) -> bool:
+    """Whether a run has a base to freeze, and its protocol leaves open how frozen layers are computed."""
+    is_left_open = spec.protocol.precision != "bfloat16" and spec.protocol.prefix == "auto"
+    return is_left_open and get_builder(spec.card.model.builder).unfreeze is not None
+
+
+PREFIX_TRIAL = TrialKind(PrefixTrial, VARIABLE, METHODS, trial_file, load_or_measure, _LIMIT_S, _is_open)
+"""The trial that chooses the method for frozen layers."""

@@ -19,8 +19,8 @@ from benchmark.data.decoding.prepared import prepare
 from benchmark.data.splits import Split
 from benchmark.runs.drawn_split import draw_whole_split, split_key, with_subset
 from benchmark.runs.execution.batch_size_trial import SMALLER_IMAGES, batch_size_of, fitting_batch_size
-from benchmark.runs.execution.cached_measurement import MEASURING
-from benchmark.runs.execution.convolution_trial import ConvolutionTrials
+from benchmark.runs.execution.cached_measurement import MEASURING, MachineTrials
+from benchmark.runs.execution.convolution_trial import CONVOLUTION_TRIAL
 from benchmark.runs.execution.engines.engine import Ended, Work
 from benchmark.runs.execution.events import ComputedElsewhere, Preparing, Progressed, Started, Waiting
 from benchmark.runs.execution.failure import save_failed
@@ -37,7 +37,7 @@ from benchmark.runs.execution.limits import (
 )
 from benchmark.runs.execution.main_module import Registration, registration_of, without_main_module
 from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, ScoresReady, StepBegun, Stored
-from benchmark.runs.execution.prefix_trial import MachineTrials
+from benchmark.runs.execution.prefix_trial import PREFIX_TRIAL
 from benchmark.runs.execution.reuse import feature_key, reusable_run, shared_cuts
 from benchmark.runs.run import Job, Progress, Run, RunSpec, SplitFacts
 from benchmark.training.quiet import check_backend, load_keras
@@ -102,8 +102,8 @@ class LocalEngine:
         self._splits: dict[Any, Split] = {}
         self._context = worker_context()
         self._threads = work.threads or usable_cores()
-        self._trials = MachineTrials(self._threads, self._context)
-        self._convolution_trials = ConvolutionTrials(self._threads, self._context)
+        self._trials = MachineTrials(PREFIX_TRIAL, self._threads, self._context)
+        self._convolution_trials = MachineTrials(CONVOLUTION_TRIAL, self._threads, self._context)
         self._running: list[_Worker] = []
         self._ended: list[Ended] = []
         self._exceeding: list[tuple[_Worker, Run]] = []

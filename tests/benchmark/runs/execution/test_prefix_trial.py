@@ -6,13 +6,15 @@ import multiprocessing
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 import benchmark.runs.execution.prefix_trial as machine
 from benchmark.data.cache import CHOICES, clear_cache, describe_cache, forget_choices
-from benchmark.training.frozen.methods import PrefixTrial
+from benchmark.runs.execution.cached_measurement import MachineTrials
+from benchmark.training.frozen.methods import PrefixMethod, PrefixTrial
 from tests.support.records import make_spec
 from tests.support.tiny import protocol
 from zoo.cli.app import app
@@ -25,6 +27,10 @@ FOUND = PrefixTrial(
     differences={"keras": 0.0, "filtered": 1e-6},
 )
 CONTEXT = multiprocessing.get_context("spawn")
+
+
+def trials(threads: int, context: Any) -> MachineTrials[PrefixTrial, PrefixMethod]:
+    return MachineTrials(machine.PREFIX_TRIAL, threads, context)
 
 
 @pytest.fixture(autouse=True)
@@ -131,25 +137,25 @@ def test_the_command_forgets_choices_only_when_told(measured: list[int]) -> None
 @pytest.mark.parametrize("rules", [{"precision": "bfloat16"}, {"prefix": "keras"}, {"prefix": "filtered"}])
 def test_a_protocol_that_says_it_needs_no_trial(rules: dict[str, str]) -> None:
     spec = make_spec("attempt-6b", protocol=protocol(**rules))
-    assert machine.MachineTrials(2, CONTEXT).trial_for(spec, lambda: pytest.fail("measured")) is None
+    assert trials(2, CONTEXT).trial_for(spec, lambda: pytest.fail("measured")) is None
 
 
 def test_a_network_without_a_base_needs_no_trial() -> None:
-    assert machine.MachineTrials(2, CONTEXT).trial_for(make_spec("attempt-1"), lambda: pytest.fail("measured")) is None
+    assert trials(2, CONTEXT).trial_for(make_spec("attempt-1"), lambda: pytest.fail("measured")) is None
 
 
 def test_the_variable_stands_for_the_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = make_spec("attempt-6b")
     monkeypatch.setenv(machine.VARIABLE, "bfloat16")
-    assert machine.MachineTrials(2, CONTEXT).trial_for(spec, lambda: pytest.fail("measured")) == "bfloat16"
+    assert trials(2, CONTEXT).trial_for(spec, lambda: pytest.fail("measured")) == "bfloat16"
     monkeypatch.setenv(machine.VARIABLE, "avx512")
     with pytest.raises(ConfigError, match=r"ZOO_PREFIX is 'avx512'; it can be keras, filtered, bfloat16"):
-        machine.MachineTrials(2, CONTEXT).trial_for(spec, lambda: None)
+        trials(2, CONTEXT).trial_for(spec, lambda: None)
 
 
 def test_a_trial_that_is_kept_is_read_without_a_process(measured: list[int]) -> None:
     kept = machine.load_or_measure(machine.trial_file(2), 2)
-    found = machine.MachineTrials(2, None).trial_for(make_spec("attempt-6b"), lambda: pytest.fail("measured"))
+    found = trials(2, None).trial_for(make_spec("attempt-6b"), lambda: pytest.fail("measured"))
     assert found == kept
 
 
@@ -157,9 +163,7 @@ def test_a_trial_that_is_kept_is_read_without_a_process(measured: list[int]) -> 
 def test_a_new_machine_is_measured_in_a_process_of_its_own() -> None:
     threads = usable_cores()
     heard: list[str] = []
-    found = machine.MachineTrials(threads, CONTEXT).trial_for(
-        make_spec("attempt-6b"), lambda: heard.append("measuring")
-    )
+    found = trials(threads, CONTEXT).trial_for(make_spec("attempt-6b"), lambda: heard.append("measuring"))
     assert isinstance(found, PrefixTrial)
     assert heard == ["measuring"]
     assert machine.read_trial(machine.trial_file(threads)) == found
@@ -167,7 +171,4 @@ def test_a_new_machine_is_measured_in_a_process_of_its_own() -> None:
     assert "keras" in found.rates
     for way, difference in found.differences.items():
         assert difference < {"keras": 1e-9, "filtered": 1e-4, "bfloat16": 0.02}[way]
-    assert (
-        machine.MachineTrials(threads, None).trial_for(make_spec("attempt-6b"), lambda: pytest.fail("measured again"))
-        == found
-    )
+    assert trials(threads, None).trial_for(make_spec("attempt-6b"), lambda: pytest.fail("measured again")) == found
