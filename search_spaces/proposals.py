@@ -13,7 +13,7 @@ class Proposal:
     Attributes:
         values: Values by path in the card, without those of parameters whose condition (`when`) is not met.
         epochs: The cap on epochs per phase; None for none.
-        trial: The trial as the tuner knows it.
+        trial: What identifies the trial to the tuner.
     """
 
     values: dict[str, Any]

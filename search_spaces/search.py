@@ -7,11 +7,11 @@ resumes where it ended and gets the same trials.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmark.data.dataset import Dataset
 from benchmark.runs.execution.engines.engine import Make
@@ -23,17 +23,13 @@ from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run, RunSpec
 from benchmark.runs.storage.store import Store
 from benchmark.runs.trial import SearchResult, Trial, mean_objective
-from benchmark.training.quiet import load_keras
 from search_spaces.optuna_tuner import make_optuna_tuner
-from search_spaces.proposals import Proposal, Tuner
-from search_spaces.space import Parameter, SearchSpace, check_paths, trial_card
+from search_spaces.oracle import SeparateOracle
+from search_spaces.proposals import Tuner
+from search_spaces.space import SearchSpace, check_paths, trial_card
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard
 
-if TYPE_CHECKING:
-    import keras_tuner
-
-_NEVER = 10**9
 _FIRST_RESEED = 1000
 
 
@@ -74,16 +70,15 @@ def search(
     Raises:
         ConfigError: A parameter of the space is not in the card, or its objective does not fit the classes.
         DataError: The data cannot be split as the protocol requests.
+        ChildProcessError: The process that proposes trials has ended.
         OSError: The store cannot be written.
     """
     check_paths(card, space)
-    tuner: Tuner
     space = space.for_classes(dataset.classes)
     harness = _Harness(card, space, protocol, dataset, store, jobs, limits, on_event, engine, threads)
     trials: list[Trial] = []
     started = time.monotonic()
-    with store.scratch("search") as folder:
-        tuner = make_optuna_tuner(space) if space.tuner == "optuna" else _Oracle(space, str(folder))
+    with store.scratch("search") as folder, _tuner(space, str(folder)) as tuner:
         while space.budget.minutes is None or time.monotonic() - started < 60 * space.budget.minutes:
             proposed = tuner.propose(min(jobs, space.budget.trials - len(trials)))
             if not proposed:
@@ -96,48 +91,13 @@ def search(
     return harness.reseed(harness.result(trials))
 
 
-def make_oracle(space: SearchSpace) -> Any:
-    """Make KerasTuner's oracle for `space`. Its seed is the space's plus 1, since KerasTuner ignores a seed of 0."""
-    load_keras()
-    import keras_tuner
-
-    options: dict[str, Any] = {
-        "objective": keras_tuner.Objective(space.objective, "max" if space.direction == "higher" else "min"),
-        "hyperparameters": hyperparameters(space),
-        "allow_new_entries": False,
-        "tune_new_entries": False,
-        "seed": space.seed + 1,
-        "max_consecutive_failed_trials": _NEVER,
-    }
-    if space.tuner == "hyperband":
-        if space.budget.epochs is None:
-            raise ConfigError(f"space {space.name}: budget.epochs: hyperband needs it, the most epochs of a trial")
-        oracle = keras_tuner.oracles.HyperbandOracle(max_epochs=space.budget.epochs, hyperband_iterations=0, **options)
+@contextmanager
+def _tuner(space: SearchSpace, folder: str) -> Iterator[Tuner]:
+    if space.tuner == "optuna":
+        yield make_optuna_tuner(space)
     else:
-        kinds = {
-            "random": keras_tuner.oracles.RandomSearchOracle,
-            "bayesian": keras_tuner.oracles.BayesianOptimizationOracle,
-            "grid": keras_tuner.oracles.GridSearchOracle,
-        }
-        oracle = kinds[space.tuner](max_trials=space.budget.trials, **options)
-    oracle.verbose = 0
-    return oracle
-
-
-def hyperparameters(space: SearchSpace) -> keras_tuner.HyperParameters:
-    """Make KerasTuner's parameters for `space`, with choices as JSON, since KerasTuner supports only plain values."""
-    load_keras()
-    import keras_tuner
-
-    declared = keras_tuner.HyperParameters()
-    for path, parameter in space.parameters.items():
-        if parameter.when:
-            parent, values = next(iter(parameter.when.items()))
-            with declared.conditional_scope(parent, [_encoded(space.parameters[parent], value) for value in values]):
-                _declare(declared, path, parameter)
-        else:
-            _declare(declared, path, parameter)
-    return declared
+        with closing(SeparateOracle(space, folder)) as oracle:
+            yield oracle
 
 
 class _Harness:
@@ -233,67 +193,3 @@ class _Harness:
             threads=self._threads,
         )
         return {run.run_id: run for run in runs}
-
-
-class _Oracle:
-    """An oracle of KerasTuner as a tuner."""
-
-    def __init__(self, space: SearchSpace, folder: str) -> None:
-        self._space = space
-        self._oracle = make_oracle(space)
-        self._oracle._set_project_dir(folder, "search")  # it always writes its state somewhere
-
-    def propose(self, count: int) -> list[Proposal]:
-        """The next proposals. The same search gets the same ones, since objectives are reported in this order, in
-        whatever order the trials end."""
-        proposed = []
-        for worker in range(count):
-            trial = self._oracle.create_trial(f"worker-{worker}")
-            if trial.status != "RUNNING":
-                break
-            values = trial.hyperparameters.values
-            epochs = values.get("tuner/epochs", self._space.budget.epochs)
-            proposed.append(Proposal(_values(self._space, values), epochs, trial))
-        return proposed
-
-    def report(self, proposal: Proposal, value: float | None) -> None:
-        """Report an objective, or that the trial is not valid."""
-        trial = proposal.trial
-        if value is None:
-            trial.status = "INVALID"
-        else:
-            self._oracle.update_trial(trial.trial_id, {self._space.objective: value})
-            trial = self._oracle.get_trial(trial.trial_id)
-            trial.status = "COMPLETED"
-        self._oracle.end_trial(trial)
-
-
-def _declare(declared: keras_tuner.HyperParameters, path: str, parameter: Parameter) -> None:
-    if parameter.kind == "float":
-        declared.Float(path, parameter.low, parameter.high, step=parameter.step, sampling=parameter.scale)
-    elif parameter.kind == "int":
-        step = None if parameter.step is None else int(parameter.step)
-        declared.Int(path, int(parameter.low or 0), int(parameter.high or 0), step=step, sampling=parameter.scale)
-    elif parameter.kind == "boolean":
-        declared.Boolean(path)
-    else:
-        declared.Choice(path, [json.dumps(value) for value in parameter.values or ()], ordered=False)
-
-
-def _encoded(parameter: Parameter, value: Any) -> Any:
-    """`value` as KerasTuner has it."""
-    return json.dumps(value) if parameter.kind == "choice" else value
-
-
-def _values(space: SearchSpace, proposed: dict[str, Any]) -> dict[str, Any]:
-    """The proposed values by path in the card, without parameters whose condition (`when`) is not met."""
-    values: dict[str, Any] = {}
-    for path, parameter in space.parameters.items():
-        if path in proposed:
-            value = proposed[path]
-            if parameter.kind == "int":
-                value = int(value)  # KerasTuner's grid gives floats, such as 8.0, on a log scale
-            elif parameter.kind == "float":
-                value = float(value)  # its Bayesian oracle gives NumPy's floats, which YAML does not represent
-            values[path] = json.loads(value) if parameter.kind == "choice" else value
-    return values

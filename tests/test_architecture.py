@@ -47,7 +47,8 @@ LAYERS = (
     ("benchmark.runs.storage",),
     ("benchmark.runs.deployment",),
     ("benchmark.runs.execution",),
-    ("search_spaces", "reports.text"),
+    ("search_spaces", "reports.text", "reports.content_cache"),
+    ("reports.computed_once",),
     ("reports.claims",),
     ("reports.audit",),
     ("reports.results",),
@@ -76,7 +77,7 @@ NEVER = (
     ("benchmark.training", "benchmark.evidence"),
     ("reports", "benchmark.training"),
 )
-KERAS = ("zoo.models", "benchmark.training", "search_spaces.search")
+KERAS = ("zoo.models", "benchmark.training", "search_spaces.oracle")
 TENSORFLOW = ("benchmark.training.backend",)
 SERVER = {"fastapi", "starlette", "uvicorn", "python_multipart"}
 

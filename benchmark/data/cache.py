@@ -27,6 +27,7 @@ KINDS = {
     "figures": "figures of reports, as SVG",
     "plugins": "plug-ins that were tried out",
     "prepared": "decoded images of a split",
+    "results": "curves, calibrators and reliability of reports",
     "scans": "digests and readability of the files of a folder",
 }
 _DEFAULT_GIB = 16.0

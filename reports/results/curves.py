@@ -10,12 +10,13 @@ import numpy as np
 
 from benchmark.evidence.intervals.bootstrap import draws
 from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, SeedFigure, seed_figure
-from benchmark.evidence.metrics.influence import Clusters, Floats, Labels
+from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels
 from benchmark.evidence.metrics.registry import value_of
 from benchmark.evidence.scores import Scores, rows_of_folds
 from benchmark.runs.cross_validation import folds_of
 from benchmark.runs.history import CURVES, Histories, History
 from benchmark.runs.run import Run
+from reports.computed_once import computed_once
 from reports.results.comparison.pairs import paired_scores
 from reports.results.measured import CardResults
 
@@ -43,6 +44,10 @@ class Curve:
     y: tuple[float, ...]
     low: tuple[float, ...] | None = None
     high: tuple[float, ...] | None = None
+
+
+_CurvesWithBand = tuple[dict[str, Curve], str]
+"""The curves by name, and what their bands account for or why there are none."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +157,10 @@ def card_curves(results: CardResults, history: Histories, *, replicates: int = R
     test = results.test[0]
     scores = paired_scores(results)
     reason = _no_curve(results.test)
-    curves, band = ({}, reason) if reason is not None else _curves(results, replicates)
+    if reason is None:
+        curves, band = computed_once(_CurvesWithBand, _curves, results.test, results.class_sizes, replicates)
+    else:
+        curves, band = {}, reason
     return CardCurves(
         card=results.card.name,
         seeds=tuple(run.spec.seed for run in results.runs),
@@ -242,13 +250,13 @@ def _constant(scores: Scores) -> bool:
     return bool(np.ptp(scores.y_score) == 0)
 
 
-def _curves(results: CardResults, replicates: int) -> tuple[dict[str, Curve], str]:
+def _curves(test: Sequence[Scores], class_sizes: ClassSizes, replicates: int) -> _CurvesWithBand:
     """Both mean curves over seeds, and what their bands account for or why there is none."""
-    places = _places(results.test[0].y_true)
+    places = _places(test[0].y_true)
     read_at = {name: at for name, (_, at) in places.items()}
-    seeds = [_Folds(scores) for scores in results.test]
-    mean = _mean_over_seeds(seeds, read_at, np.ones((len(results.test[0]), 1)), np.ones((1, len(seeds))))
-    bands, band = _bands(results, seeds, read_at, replicates)
+    seeds = [_Folds(scores) for scores in test]
+    mean = _mean_over_seeds(seeds, read_at, np.ones((len(test[0]), 1)), np.ones((1, len(seeds))))
+    bands, band = _bands(test[0], class_sizes, seeds, read_at, replicates)
     return {
         name: Curve(_plain(x), _plain(mean[name][0]), *map(_plain, bands.get(name, ())))
         for name, (x, _) in places.items()
@@ -337,17 +345,16 @@ def _mean_over_seeds(
 
 
 def _bands(
-    results: CardResults, seeds: Sequence[_Folds], places: Mapping[str, Floats], replicates: int
+    test: Scores, class_sizes: ClassSizes, seeds: Sequence[_Folds], places: Mapping[str, Floats], replicates: int
 ) -> tuple[dict[str, tuple[Floats, Floats]], str]:
     """The lower and upper end of each curve's band, and what they account for; or no band, and why."""
-    test = results.test[0]
     clusters = Clusters(test.y_true, test.patient)
     if clusters.repeated and clusters.count < 2:
         return {}, "no band: a single patient shows no variation"
     generator = np.random.default_rng(_SEED)
     resampled = {name: np.empty((replicates, len(at))) for name, at in places.items()}
     start = 0
-    for weights in draws(test.y_true, test.patient, count=replicates, seed=_SEED, class_sizes=results.class_sizes):
+    for weights in draws(test.y_true, test.patient, count=replicates, seed=_SEED, class_sizes=class_sizes):
         shares = generator.multinomial(len(seeds), [1 / len(seeds)] * len(seeds), size=weights.shape[1])
         rows = slice(start, start := start + weights.shape[1])
         for name, values in _mean_over_seeds(seeds, places, weights, shares.astype(np.float64)).items():

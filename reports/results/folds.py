@@ -32,6 +32,7 @@ from benchmark.runs.outcome import costs_of, default_decision, figures_of
 from benchmark.runs.run import Costs, Run, SplitFacts
 from benchmark.runs.storage.beside.remembered import RunningBench, running_bench
 from benchmark.runs.storage.store import Store
+from reports.computed_once import computed_once
 from reports.results.incomplete import incomplete
 from reports.text import number, plural, span
 
@@ -278,7 +279,7 @@ def calibrated(val: AnyScores, test: _Scores) -> tuple[AnyCalibrator | FoldCalib
 
 def _best(val: AnyScores) -> AnyCalibrator:
     if isinstance(val, ValidationScores):
-        return best_calibrator(val)
+        return computed_once(Calibrator, best_calibrator, val)
     if isinstance(val, MulticlassValidationScores):
         return best_multiclass_calibrator(val)
     raise TypeError(f"a calibrator is fitted on validation scores, not on {type(val).__name__}")

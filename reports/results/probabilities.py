@@ -14,6 +14,7 @@ from benchmark.evidence.metrics.registry import confusion
 from benchmark.evidence.scores import Scores, TestScores
 from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.evidence.thresholds.transfer import OracleThreshold, ThresholdTransfer, threshold_transfer
+from reports.computed_once import computed_once
 from reports.results.folds import AnyCalibrator, FoldCalibrators
 from reports.results.guarantee_text import StatedShare, stated_share
 from reports.results.measured import CardResults
@@ -64,8 +65,8 @@ def probabilities(measured: Mapping[str, CardResults]) -> tuple[Probabilities, .
                     seed=run.spec.seed,
                     transfer=_transfer(test, run.threshold, rule.value, cut),
                     calibrator=calibrator,
-                    before=assess(test),
-                    after=assess(served) if calibrator.accepted else None,
+                    before=computed_once(Reliability, assess, test),
+                    after=computed_once(Reliability, assess, served) if calibrator.accepted else None,
                     values=predictive_values(confusion(test, at), effective_sizes=_effective_sizes(test, at)),
                     curve=decision_curve(served),
                     share=stated_share(run, val),

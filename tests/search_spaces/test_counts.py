@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search_spaces.search import _values, hyperparameters, make_oracle
+from search_spaces.oracle import _values, hyperparameters, make_oracle
 from search_spaces.space import SearchSpace
 
 QUICK = settings(deadline=None, max_examples=200)

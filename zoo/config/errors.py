@@ -15,6 +15,9 @@ class ConfigError(ValueError):
         self.lines = tuple(escaped(line) for line in lines)
         super().__init__("\n".join(self.lines))
 
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[str, ...]]:
+        return type(self), self.lines  # a copy from another process keeps its lines apart
+
 
 def first_line(error: BaseException) -> str:
     """The first line of an error's message, or its type's name if it has no message."""

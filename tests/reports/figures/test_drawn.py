@@ -9,6 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from pydantic import BaseModel
 
+import reports.content_cache
 import reports.figures.drawn as module
 from reports.figures.drawn import KIND, drawn_svg
 from reports.figures.svg import to_svg
@@ -69,7 +70,7 @@ def test_a_model_is_drawn_once_in_whatever_order_its_fields_were_given(drawings:
 
 def test_another_program_draws_again(drawings: list[tuple[float, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
     drawn_svg(line, (0.0, 1.0))
-    monkeypatch.setattr(module, "_code", lambda: "another")
+    monkeypatch.setattr(reports.content_cache, "_code", lambda: "another")
     drawn_svg(line, (0.0, 1.0))
     assert len(drawings) == 2
 

@@ -6,7 +6,7 @@ from dataclasses import astuple, fields
 
 from benchmark.data.dataset import DataError, Dataset
 from benchmark.runs.auto_protocol import resolve_auto
-from benchmark.runs.execution.speed_trial import machine_speed
+from benchmark.runs.execution.machine.speed_trial import machine_speed
 from benchmark.runs.protocol import AUTO, Protocol
 from benchmark.runs.storage.beside.remembered import SourceOptions, auto_protocol_of, options_of
 from benchmark.runs.storage.store import Store

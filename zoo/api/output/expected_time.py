@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from benchmark.runs.execution.speed_trial import known_speed
+from benchmark.runs.execution.machine.speed_trial import known_speed
 from benchmark.runs.expected_cost import Trainings, Workload, expected_cost
 from benchmark.runs.run import RunSpec
 from benchmark.runs.storage.store import Store

@@ -18,9 +18,6 @@ from typing import Any
 from benchmark.data.decoding.prepared import prepare
 from benchmark.data.splits import Split
 from benchmark.runs.drawn_split import draw_whole_split, split_key, with_subset
-from benchmark.runs.execution.batch_size_trial import SMALLER_IMAGES, batch_size_of, fitting_batch_size
-from benchmark.runs.execution.cached_measurement import MEASURING, MachineTrials
-from benchmark.runs.execution.convolution_trial import CONVOLUTION_TRIAL
 from benchmark.runs.execution.engines.engine import Ended, Work
 from benchmark.runs.execution.events import ComputedElsewhere, Preparing, Progressed, Started, Waiting
 from benchmark.runs.execution.failure import save_failed
@@ -35,9 +32,12 @@ from benchmark.runs.execution.limits import (
     kills_for_memory,
     memory_left,
 )
+from benchmark.runs.execution.machine.batch_size_trial import SMALLER_IMAGES, batch_size_of, fitting_batch_size
+from benchmark.runs.execution.machine.cached_measurement import MEASURING, MachineTrials
+from benchmark.runs.execution.machine.convolution_trial import CONVOLUTION_TRIAL
+from benchmark.runs.execution.machine.prefix_trial import PREFIX_TRIAL
 from benchmark.runs.execution.main_module import Registration, registration_of, without_main_module
 from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, ScoresReady, StepBegun, Stored
-from benchmark.runs.execution.prefix_trial import PREFIX_TRIAL
 from benchmark.runs.execution.reuse import feature_key, reusable_run, shared_cuts
 from benchmark.runs.run import Job, Progress, Run, RunSpec, SplitFacts
 from benchmark.training.quiet import check_backend, load_keras

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image as Pillow
 
@@ -15,6 +17,7 @@ from benchmark.training.augmentation import augmented_view
 from benchmark.training.fit import Fitted, TrainingDiverged
 from benchmark.training.model_graph import SUM_TOLERANCE
 from benchmark.training.network import run_batched
+from benchmark.training.use import predict
 from benchmark.training.use.model_file import load_model, save_model
 from benchmark.training.use.predict import AppliedModel, AveragedViews, ImageDescriber, ms_per_image, score
 from benchmark.training.use.probe import score_in_both_modes
@@ -54,8 +57,22 @@ def test_both_modes_score_every_class(fitted: Fitted) -> None:
     assert not np.array_equal(scores, of_batches)
 
 
-def test_the_time_per_image_is_measured(fitted: Fitted) -> None:
-    assert ms_per_image(fitted, TEST) > 0
+@pytest.mark.parametrize(("seconds", "count", "timed"), [(0.2, 30, 16), (0.3, 30, 8), (0.2, 5, 5)])
+def test_the_time_per_image_is_that_of_few_images_and_fewer_of_a_slow_network(
+    fitted: Fitted, seconds: float, count: int, timed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, batches = 0.0, []
+
+    def run_slowly(model: object, inputs: npt.NDArray[np.uint8], batch: int) -> None:
+        nonlocal now
+        now += seconds
+        batches.append(len(inputs))
+
+    monkeypatch.setattr(predict, "run_batched", run_slowly)
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+    measured = ms_per_image(fitted, images("test", in_turn(count)))
+    assert sum(batches[1:]) == timed  # the first batch compiles
+    assert measured == pytest.approx(1000 * seconds * len(batches[1:]) / timed)
 
 
 @pytest.mark.parametrize("frozen", [False, True], ids=["whole", "behind frozen layers"])

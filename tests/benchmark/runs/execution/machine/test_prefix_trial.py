@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-import benchmark.runs.execution.prefix_trial as machine
+import benchmark.runs.execution.machine.prefix_trial as machine
 from benchmark.data.cache import CHOICES, clear_cache, describe_cache, forget_choices
-from benchmark.runs.execution.cached_measurement import MachineTrials
+from benchmark.runs.execution.machine.cached_measurement import MachineTrials
 from benchmark.training.frozen.methods import PrefixMethod, PrefixTrial
 from tests.support.records import make_spec
 from tests.support.tiny import protocol

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmark.data.cache import CHOICES, cache_dir
 from benchmark.runs.environment import processor, processor_features
-from benchmark.runs.execution.cached_measurement import TrialKind, read_measurement, read_or_measure
+from benchmark.runs.execution.machine.cached_measurement import TrialKind, read_measurement, read_or_measure
 from benchmark.runs.run import RunSpec
 from benchmark.training.frozen.methods import METHODS, PrefixTrial
 from benchmark.training.frozen.winograd import VERSION as FILTERING

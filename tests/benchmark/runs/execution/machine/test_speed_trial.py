@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.runs.execution import speed_trial
-from benchmark.runs.execution.prefix_trial import trial_file
-from benchmark.runs.execution.speed_trial import VARIABLE, machine_speed
+from benchmark.runs.execution.machine import speed_trial
+from benchmark.runs.execution.machine.prefix_trial import trial_file
+from benchmark.runs.execution.machine.speed_trial import VARIABLE, machine_speed
 from benchmark.training.machine_speed import MachineSpeed
 from zoo.config.cgroups import usable_cores
 from zoo.config.errors import ConfigError

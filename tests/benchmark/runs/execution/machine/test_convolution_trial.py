@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-import benchmark.runs.execution.convolution_trial as machine
+import benchmark.runs.execution.machine.convolution_trial as machine
 from benchmark.data.cache import clear_cache, forget_choices
-from benchmark.runs.execution.cached_measurement import MachineTrials, read_measurement
-from benchmark.runs.execution.prefix_trial import trial_file
+from benchmark.runs.execution.machine.cached_measurement import MachineTrials, read_measurement
+from benchmark.runs.execution.machine.prefix_trial import trial_file
 from benchmark.training.convolutions.methods import ConvolutionMethod, ConvolutionTrial
 from tests.support.records import cards, make_spec
 from tests.support.tiny import protocol

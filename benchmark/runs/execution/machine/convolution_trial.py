@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
-from benchmark.runs.execution.cached_measurement import TrialKind, read_or_measure
-from benchmark.runs.execution.prefix_trial import trial_file
+from benchmark.runs.execution.machine.cached_measurement import TrialKind, read_or_measure
+from benchmark.runs.execution.machine.prefix_trial import trial_file
 from benchmark.runs.run import RunSpec
 from benchmark.training.convolutions.methods import ConvolutionMethod, ConvolutionTrial
 from benchmark.training.quiet import load_keras

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from benchmark.data.sources import open_dataset
-from benchmark.runs.execution.batch_size_trial import FittingBatchSize, batch_size_of
 from benchmark.runs.execution.execute import execute_all
 from benchmark.runs.execution.limits import Limits
+from benchmark.runs.execution.machine.batch_size_trial import FittingBatchSize, batch_size_of
 from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.store import Store
 from tests.support.tiny import card, environment, protocol, spec, write_npz, write_protocol

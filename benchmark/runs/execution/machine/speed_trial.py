@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmark.runs.execution.cached_measurement import read_measurement, read_or_measure
 from benchmark.runs.execution.fork_server import warm_up, worker_context
-from benchmark.runs.execution.prefix_trial import load_or_measure, trial_file
+from benchmark.runs.execution.machine.cached_measurement import read_measurement, read_or_measure
+from benchmark.runs.execution.machine.prefix_trial import load_or_measure, trial_file
 from benchmark.runs.execution.separate_process import call_in_process
 from benchmark.training.machine_speed import MachineSpeed
 from benchmark.training.quiet import load_keras

@@ -1,0 +1,117 @@
+"""Files of the cache that are named by the data and the programs that decide their content."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import pickle
+import platform
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from zoo.config.atomic import atomic_file
+from zoo.config.cache_dir import cache_dir
+from zoo.config.leftovers import sweep
+
+_IMPORTED = time.time()
+_LIBRARIES = ("matplotlib", "numpy", "scipy", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class ContentCache:
+    """One kind of text files.
+
+    Attributes:
+        kind: The name of their folder in the cache.
+        suffix: The end of their names.
+        most: The most files. Where there are more, those that were used least recently are removed.
+    """
+
+    kind: str
+    suffix: str
+    most: int
+
+    def path(self, name: str, data: object) -> Path | None:
+        """Where the file is that a program of `reports` or `benchmark.evidence` writes for `data`.
+
+        Args:
+            name: The name of the program.
+            data: What it reads, which can be pickled.
+
+        Returns:
+            The file. None if programs were changed since this process began, which may have loaded them before.
+        """
+        code = _code()
+        if code is None:
+            return None
+        # Equal data may have unequal pickles, which costs a computation. Unequal data never have equal ones.
+        pickled = io.BytesIO()
+        _Pickler(pickled, protocol=5).dump(data)
+        digest = hashlib.sha256("\0".join((name, code)).encode() + pickled.getvalue())
+        return cache_dir() / self.kind / f"{digest.hexdigest()[:32]}{self.suffix}"
+
+    def read(self, path: Path | None) -> str:
+        """The text in `path`, which counts as used; empty if it is missing or cannot be read."""
+        try:
+            text = "" if path is None else path.read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            return ""
+        if path is not None:
+            with suppress(OSError):  # a cache that cannot be written
+                os.utime(path)
+        return text
+
+    def write(self, path: Path | None, text: str) -> None:
+        """Write a file atomically, and do nothing if the cache cannot be written."""
+        if path is None:
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _trim(path.parent, self.most)
+            with atomic_file(path, sync=False) as part:
+                part.write_text(text, encoding="utf-8")
+        except OSError:
+            return
+
+
+class _Pickler(pickle.Pickler):
+    """Pickles models by their content: the set of their given fields has another order in each process."""
+
+    def reducer_override(self, obj: object) -> Any:
+        if isinstance(obj, BaseModel):
+            return str, (f"{type(obj).__module__}.{type(obj).__qualname__} {obj.model_dump_json()}",)
+        return NotImplemented
+
+
+@cache
+def _code() -> str | None:
+    """A digest of all that decides a report beside its data: Python, the processor, libraries and programs.
+
+    It is None if a program was changed since this module was imported.
+    """
+    facts = (platform.python_version(), platform.machine(), *map(version, _LIBRARIES))
+    digest = hashlib.sha256("\0".join(facts).encode())
+    for package in ("reports", "benchmark.evidence"):
+        for path in sorted(Path(str(files(package))).rglob("*.py")):
+            if path.stat().st_mtime > _IMPORTED:
+                return None
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@cache  # once per process: a report adds few files to what is there
+def _trim(folder: Path, most: int) -> None:
+    """Remove leftovers of killed processes and, above `most` files, those that were used least recently."""
+    sweep(folder)
+    used = sorted((entry.stat().st_mtime, entry.path) for entry in os.scandir(folder))
+    for _, path in used[: max(len(used) - most, 0)]:
+        Path(path).unlink(missing_ok=True)
