@@ -20,7 +20,7 @@ _Result = TypeVar("_Result")
 
 
 def computed_once(kind: Any, compute: Callable[..., _Result], *data: Any) -> _Result:
-    """Compute a result, or read it from the cache if the same code computed it of the same data before.
+    """Compute a result, or read it from the cache if the same code computed it from the same data before.
 
     Args:
         kind: The type of the result: dataclasses, collections, texts and numbers, which JSON reproduces exactly.
@@ -33,7 +33,7 @@ def computed_once(kind: Any, compute: Callable[..., _Result], *data: Any) -> _Re
     results = ContentCache(KIND, ".json", MOST)
     path = results.path(f"{compute.__module__}.{compute.__qualname__}", data)
     adapter: TypeAdapter[_Result] = _adapter(kind)
-    with suppress(ValueError):  # missing or damaged
+    with suppress(ValueError, RecursionError):  # missing or damaged
         return adapter.validate_python(json.loads(results.read(path)))
     result = compute(*data)
     results.write(path, json.dumps(adapter.dump_python(result)))

@@ -1,4 +1,4 @@
-"""Files of the cache that are named by the data and the programs that decide their content."""
+"""Files of the cache that are named by the data and the code that decide their content."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import pickle
 import platform
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import psutil
 from pydantic import BaseModel
 
 from zoo.config.atomic import atomic_file
@@ -24,6 +26,7 @@ from zoo.config.leftovers import sweep
 
 _IMPORTED = time.time()
 _LIBRARIES = ("matplotlib", "numpy", "scipy", "scikit-learn")
+_PACKAGES = ("reports", "benchmark.evidence")
 
 
 @dataclass(frozen=True)
@@ -41,14 +44,14 @@ class ContentCache:
     most: int
 
     def path(self, name: str, data: object) -> Path | None:
-        """Where the file is that a program of `reports` or `benchmark.evidence` writes for `data`.
+        """Where the file is that a function of `reports` or `benchmark.evidence` writes for `data`.
 
         Args:
-            name: The name of the program.
+            name: The qualified name of the function.
             data: What it reads, which can be pickled.
 
         Returns:
-            The file. None if programs were changed since this process began, which may have loaded them before.
+            The file. None if code was changed since this process began, which may have loaded it before.
         """
         code = _code()
         if code is None:
@@ -92,20 +95,37 @@ class _Pickler(pickle.Pickler):
         return NotImplemented
 
 
-@cache
 def _code() -> str | None:
-    """A digest of all that decides a report beside its data: Python, the processor, libraries and programs.
+    """A digest of all that decides a report beside its data: Python, the architecture, libraries and source files.
 
-    It is None if a program was changed since this module was imported.
+    It is None if a source file was changed since this process began, or if there are none, as in an archive.
     """
+    try:
+        sources = _sources()
+        changed = any(max(status.st_mtime, status.st_ctime) > _began() for status in map(os.stat, sources))
+        return None if changed or not sources else _digest(sources)
+    except OSError:  # an update of the installation removes files
+        return None
+
+
+@cache
+def _sources() -> tuple[Path, ...]:
+    return tuple(path for package in _PACKAGES for path in sorted(Path(str(files(package))).rglob("*.py")))
+
+
+@cache
+def _digest(sources: Iterable[Path]) -> str:
     facts = (platform.python_version(), platform.machine(), *map(version, _LIBRARIES))
     digest = hashlib.sha256("\0".join(facts).encode())
-    for package in ("reports", "benchmark.evidence"):
-        for path in sorted(Path(str(files(package))).rglob("*.py")):
-            if path.stat().st_mtime > _IMPORTED:
-                return None
-            digest.update(path.read_bytes())
+    for path in sources:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+@cache
+def _began() -> float:
+    """When this process began, or the one from which it was forked with this module."""
+    return min(_IMPORTED, psutil.Process().create_time())
 
 
 @cache  # once per process: a report adds few files to what is there

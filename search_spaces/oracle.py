@@ -28,14 +28,16 @@ class SeparateOracle:
     """An `Oracle` in a process of its own."""
 
     def __init__(self, space: SearchSpace, folder: str) -> None:
-        """Start the process. The first call of `propose` reports a wrong space.
+        """Start the process. The first call of `propose` reports an invalid space.
 
         Args:
             space: The space.
             folder: A folder for the state that KerasTuner always writes.
         """
         warm_up()
-        self._oracle = SeparateObject(worker_context(), _quiet_oracle, (space, folder))
+        self._oracle = SeparateObject(
+            worker_context(), _quiet_oracle, (space, folder), "the process that proposes trials"
+        )
 
     def propose(self, count: int) -> list[Proposal]:
         """Propose trials, as `Oracle.propose` does.
@@ -48,7 +50,7 @@ class SeparateOracle:
 
         Raises:
             ChildProcessError: The process has ended.
-            ConfigError: The space is wrong, as `Oracle` says.
+            ConfigError: The space is invalid, as `Oracle` says.
         """
         proposals: list[Proposal] = self._call("propose", count)
         return proposals
@@ -73,7 +75,7 @@ class SeparateOracle:
         try:
             return self._oracle.call(method, *arguments)
         except ChildProcessError as error:
-            raise ChildProcessError(f"{error}, which proposes trials; run the same command again to resume") from error
+            raise ChildProcessError(f"{error}; run the same command again") from error
 
 
 class Oracle:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 import keras
@@ -67,7 +67,9 @@ def compiles_training() -> bool:
     return name() == "jax"
 
 
-def training_step(model: keras.Model) -> Callable[[Any, Any, Any], dict[str, npt.NDArray[Any]]]:
+def training_step(
+    model: keras.Model, tracing: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> Callable[[Any, Any, Any], dict[str, npt.NDArray[Any]]]:
     """Return a function that trains `model` on a batch, as its `train_on_batch`, and is traced once for all sizes.
 
     With TensorFlow, Keras' own is traced for the size of the first batch and again for a smaller last one, each time
@@ -75,6 +77,7 @@ def training_step(model: keras.Model) -> Callable[[Any, Any, Any], dict[str, npt
 
     Args:
         model: A compiled model. Its optimiser is built, so that no variable is new to the first step.
+        tracing: Makes the context in which calls of the model are traced.
 
     Returns:
         A function of inputs (n, ...), targets (n, k) and weights (n,) or None, which returns the loss and the metrics
@@ -84,17 +87,26 @@ def training_step(model: keras.Model) -> Callable[[Any, Any, Any], dict[str, npt
 
     def step(x: Any, y: Any, weights: Any) -> dict[str, npt.NDArray[Any]]:
         nonlocal traced
-        model.reset_metrics()  # `train_on_batch` of some versions of Keras does not
         if name() != "tensorflow":
-            logs = model.train_on_batch(x, y, sample_weight=weights, return_dict=True)
+            model.reset_metrics()  # `train_on_batch` of some versions of Keras does not
+            with tracing():
+                logs = model.train_on_batch(x, y, sample_weight=weights, return_dict=True)
             return {metric: np.asarray(value) for metric, value in logs.items()}
         import tensorflow as tf
 
         batch = [tf.convert_to_tensor(each) for each in (x, y, weights) if each is not None]
         if traced is None:
             signature = [tf.TensorSpec((None, *each.shape[1:]), each.dtype) for each in batch]
-            traced = tf.function(lambda *each: model.train_step(each), input_signature=signature, autograph=False)
+            model.reset_metrics()
+            with tracing():
+                traced = tf.function(train, input_signature=signature, autograph=False).get_concrete_function()
         return {metric: value.numpy() for metric, value in traced(*batch).items()}
+
+    def train(*batch: Any) -> dict[str, Any]:
+        logs = {metric: keras.ops.convert_to_tensor(value) for metric, value in model.train_step(batch).items()}
+        # Within the traced step, since eager operations take a millisecond. Behind it, since it creates the metrics.
+        model.reset_metrics()
+        return logs
 
     return step
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import keras
@@ -320,7 +321,7 @@ def _run_phase(
     if recipe.class_weights is not None:
         weights = class_weights_of(recipe.class_weights, train.labels, class_names, classes)
     size = recipe.batch_size
-    step = backend.training_step(tail)
+    step = backend.training_step(tail, lambda: _tracing(network.model, phase))
     rows: list[Row] = []
     for epoch, view in enumerate(phase.views, 1):
         start = time.perf_counter()
@@ -334,8 +335,7 @@ def _run_phase(
                 # Behind frozen layers, features are mixed: mixed images would be new to the bank in every batch.
                 mixture = draw_mixture(mixing, recipe.mixup, len(chosen))
                 inputs, wanted = mixture.of(inputs), mixture.of(wanted)
-            with training_in(network.model, phase.precision), faster_convolutions(network.model, phase.convolutions):
-                logs = step(inputs, wanted, None if weights is None else image_weights(wanted, weights))
+            logs = step(inputs, wanted, None if weights is None else image_weights(wanted, weights))
             sums.add(logs, train.labels[chosen])
             if not math.isfinite(sums.loss):
                 raise TrainingDiverged(
@@ -363,6 +363,13 @@ def _run_phase(
     if stopping is not None:
         stopping.on_train_end()
     return rows
+
+
+@contextmanager
+def _tracing(model: keras.Model, phase: _Phase) -> Iterator[None]:
+    """Within the context, calls of `model` that are traced compute as training steps of `phase` do."""
+    with training_in(model, phase.precision), faster_convolutions(model, phase.convolutions):
+        yield
 
 
 def _phases(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,15 +68,70 @@ def test_a_number_that_is_not_one_comes_back() -> None:
     assert math.isnan(computed_once(Doubled, doubled, math.nan).values[0])
 
 
-def test_another_program_computes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def package(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of the only package whose code decides results, written before this process began."""
+    folder = own_cache / "package"
+    folder.mkdir()
+    (folder / "one.py").write_text("1", encoding="utf-8")
+    monkeypatch.setattr(reports.content_cache, "_PACKAGES", ("package",))
+    monkeypatch.setattr(reports.content_cache, "files", lambda name: own_cache / name)
+    monkeypatch.setattr(reports.content_cache, "_began", lambda: time.time() + 60)
+    forget_code()
+    yield folder
+    forget_code()
+
+
+def forget_code() -> None:
+    """What another process would not know."""
+    reports.content_cache._sources.cache_clear()
+    reports.content_cache._digest.cache_clear()
+
+
+def times_computed() -> int:
+    COMPUTED.clear()
     computed_once(Doubled, doubled, 1.0)
-    monkeypatch.setattr(reports.content_cache, "_code", lambda: "another")
-    computed_once(Doubled, doubled, 1.0)
-    assert COMPUTED == [1.0, 1.0]
+    return len(COMPUTED)
+
+
+def test_other_code_computes_again(package: Path) -> None:
+    assert (times_computed(), times_computed()) == (1, 0)
+    forget_code()
+    assert times_computed() == 0
+    (package / "one.py").write_text("2", encoding="utf-8")
+    forget_code()
+    assert (times_computed(), times_computed()) == (1, 0)
+    (package / "two.py").write_text("", encoding="utf-8")
+    forget_code()
+    assert (times_computed(), times_computed()) == (1, 0)
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["newer", "with the time of an older file"])
+def test_code_that_changed_since_the_process_began_keeps_nothing(
+    old: bool, package: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if old and sys.platform == "win32":
+        pytest.skip("Windows does not record when a file was written with an older time")
+    assert times_computed() == 1
+    monkeypatch.setattr(reports.content_cache, "_began", lambda: time.time() - 60)
+    if old:
+        os.utime(package / "one.py", (0, 0))
+    assert (times_computed(), times_computed()) == (1, 1)
+    assert len(list((own_cache / KIND).iterdir())) == 1
+
+
+def test_code_that_vanishes_keeps_nothing(package: Path) -> None:
+    assert times_computed() == 1
+    (package / "one.py").unlink()
+    assert (times_computed(), times_computed()) == (1, 1)
+    forget_code()
+    assert times_computed() == 1
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"\xff\xfe", b'{"values": [2.0]}', b'{"values": "2", "label": 1}']
+    "content",
+    [b"", b"{", b"[]", b"[" * 100_000, b"\xff\xfe", b'{"values": [2.0]}', b'{"values": "2", "label": 1}'],
+    ids=["empty", "cut", "list", "deep", "bytes", "field", "types"],
 )
 def test_a_damaged_file_is_computed_again(own_cache: Path, content: bytes) -> None:
     first = computed_once(Doubled, doubled, 1.0)
@@ -128,20 +185,6 @@ def test_another_process_finds_what_was_computed(own_cache: Path) -> None:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
         assert done.stdout.strip() == repr(best_calibrator(scores(40)[0]))
     assert len(list((own_cache / KIND).iterdir())) == 1
-
-
-def test_programs_that_changed_since_they_were_loaded_keep_nothing(
-    own_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reports.content_cache, "_IMPORTED", 0.0)
-    reports.content_cache._code.cache_clear()
-    try:
-        for _ in range(2):
-            assert computed_once(Doubled, doubled, 1.0) == Doubled((2.0,), None)
-    finally:
-        reports.content_cache._code.cache_clear()
-    assert COMPUTED == [1.0, 1.0]
-    assert not (own_cache / KIND).exists()
 
 
 def scores(images: int) -> tuple[ValidationScores, TestScores, TestScores]:

@@ -258,6 +258,7 @@ def search(
     Raises:
         ConfigError: As `bench`; or the space does not fit the card, or the package of the tuner is not installed.
         DataError: As `bench`.
+        ChildProcessError: The process that proposes trials has ended. Finished runs remain in the store.
         OSError: The store or `out` cannot be written.
     """
     plan = plan_search(

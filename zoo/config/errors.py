@@ -15,8 +15,9 @@ class ConfigError(ValueError):
         self.lines = tuple(escaped(line) for line in lines)
         super().__init__("\n".join(self.lines))
 
-    def __reduce__(self) -> tuple[type[ConfigError], tuple[str, ...]]:
-        return type(self), self.lines  # a copy from another process keeps its lines apart
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[str, ...], dict[str, object]]:
+        # A copy from another process keeps its lines apart, and its notes.
+        return type(self), self.lines, self.__dict__
 
 
 def first_line(error: BaseException) -> str:

@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,9 @@ from zoo.config.cgroups import usable_cores
 from zoo.config.errors import first_line
 
 _CACHE_VERSION = 4
+_BLOCK = 8
+"""The most files of a task. With one per task, small files take a tenth longer."""
+_STORED = tuple(field.name for field in fields(Stored))
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,12 @@ def scan(root: Path, files: Sequence[Path]) -> list[Scanned]:
         except OSError as error:
             return "", Scanned("", None, error.strerror or "cannot be read")
 
-    with threads() as pool:
-        stamped = list(pool.map(scan_one, files))
-    records = {stamp: asdict(scanned) for stamp, scanned in stamped if stamp}
+    workers = _workers()
+    block = max(1, min(_BLOCK, len(files) // (4 * workers)))  # few files, which may be large, are spread evenly
+    blocks = [files[first : first + block] for first in range(0, len(files), block)]
+    with ThreadPoolExecutor(workers) as pool:
+        stamped = [each for scans in pool.map(lambda some: [scan_one(file) for file in some], blocks) for each in scans]
+    records = {stamp: _record(scanned) for stamp, scanned in stamped if stamp}
     if records != known:
         cache.write_json(_cache_file(root), {"version": _CACHE_VERSION, "files": records})
     return [scanned for _, scanned in stamped]
@@ -107,16 +113,16 @@ def reader(
             ) from error
 
     def read(images: Sequence[Image], size: int) -> Pixels:
-        with threads() as pool:
+        with ThreadPoolExecutor(_workers()) as pool:
             pixels = list(pool.map(lambda image: read_one(image, size), images))
         return np.stack(pixels) if pixels else np.zeros((0, size, size, channels), np.uint8)
 
     return read
 
 
-def threads() -> ThreadPoolExecutor:
-    """A pool of threads that read files."""
-    return ThreadPoolExecutor(max_workers=min(16, usable_cores()))
+def _workers() -> int:
+    """Number of threads that read files."""
+    return min(16, usable_cores())
 
 
 def reason_of(error: Exception, path: Path) -> str:
@@ -168,13 +174,19 @@ def _forget(root: Path, file: Path) -> None:
     cache.write_json(_cache_file(root), {"version": _CACHE_VERSION, "files": others})
 
 
+def _record(scanned: Scanned) -> dict[str, Any]:
+    stored = scanned.stored
+    values = None if stored is None else {name: getattr(stored, name) for name in _STORED}
+    return {"digest": scanned.digest, "stored": values, "reason": scanned.reason}
+
+
 def _of_record(record: Any, file_bytes: int) -> Scanned | None:
     """The scan in a record of the cache; None if the record is not as `scan` writes it."""
     try:
         values = record["stored"]
         # Records of earlier versions lack the size of the file, which is part of the stamp.
         complete = {"file_bytes": file_bytes, **(values or {})}
-        stored = None if values is None else Stored(**{field.name: complete[field.name] for field in fields(Stored)})
+        stored = None if values is None else Stored(**{name: complete[name] for name in _STORED})
         digest, reason = str(record["digest"]), record["reason"]
         if stored is not None and not stored.low <= stored.high < math.inf > stored.width * stored.height:
             return None

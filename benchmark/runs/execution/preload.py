@@ -1,10 +1,8 @@
-"""Imports of the process from which workers are forked, done once for all of them.
-
-Never import this elsewhere: it ends its process with code 0, whatever happened.
-"""
+"""Imports of the process from which workers are forked, done once for all of them."""
 
 import atexit
 import os
+import sys
 
 from benchmark.training.quiet import load_keras
 
@@ -18,5 +16,6 @@ from zoo.models.registry import get_builder  # noqa: E402
 
 get_builder("constant")  # imports all built-in builders
 
-# TensorFlow takes a second to end, during which a pipe of the command's output would stay open.
-atexit.register(os._exit, 0)
+if any("multiprocessing.forkserver" in word for word in sys.orig_argv):  # not where a tool imports all modules
+    # TensorFlow takes a second to end, during which a pipe of the command's output would stay open.
+    atexit.register(os._exit, 0)

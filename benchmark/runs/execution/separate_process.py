@@ -5,6 +5,7 @@ A function whose crash or hang costs only its result, and an object whose librar
 
 from __future__ import annotations
 
+import pickle
 import signal
 import traceback
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from typing import Any, TypeVar
 from benchmark.runs.execution.main_module import without_main_module
 
 _Result = TypeVar("_Result")
+_ENDING_S = 1.0
+"""A process may close its pipe before its exit code is known."""
 
 
 def call_in_process(context: Any, function: Callable[..., _Result], arguments: tuple[Any, ...], limit_s: float) -> Any:
@@ -49,14 +52,18 @@ def call_in_process(context: Any, function: Callable[..., _Result], arguments: t
 class SeparateObject:
     """An object in a process of its own. Its methods are called from this process, one at a time."""
 
-    def __init__(self, context: Any, make: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    def __init__(
+        self, context: Any, make: Callable[..., Any], arguments: tuple[Any, ...], name: str = "a helper process"
+    ) -> None:
         """Start the process, without waiting for the object.
 
         Args:
             context: The context of `multiprocessing` that starts processes.
             make: A class or function of a module that makes the object in the new process.
             arguments: Its arguments. They can be pickled, and so can those and the results of all methods.
+            name: What the process is, for errors.
         """
+        self._name = name
         self._pipe, there = context.Pipe()
         self._process = context.Process(target=_serve, args=(make, arguments, there), daemon=True)
         try:
@@ -81,14 +88,19 @@ class SeparateObject:
         Raises:
             ChildProcessError: The process has ended.
             Exception: What the method raises, or what `make` raised; the traceback in that process is a note of it.
+                RuntimeError if it, or the result, cannot be pickled.
         """
         try:
             self._pipe.send((method, arguments))
             is_error, answer = self._pipe.recv()
         except (EOFError, OSError) as error:
+            self._process.join(_ENDING_S)
             self._process.kill()
             self._process.join()
-            raise ChildProcessError(f"a helper process ended {_end_in_words(self._process.exitcode)}") from error
+            raise ChildProcessError(f"{self._name} ended {_end_in_words(self._process.exitcode)}") from error
+        except BaseException:  # as by Ctrl-C: the next call would get the answer of this one
+            self.close()
+            raise
         if is_error:
             raise answer
         return answer
@@ -110,8 +122,12 @@ def _serve(make: Callable[..., Any], arguments: tuple[Any, ...], pipe: Connectio
             outcome = (True, served) if is_error else _outcome(methodcaller(method, *values), served)
             try:
                 content = ForkingPickler.dumps(outcome)
+                pickle.loads(content)
             except Exception as error:  # objects and errors of libraries may not be picklable
-                content = ForkingPickler.dumps((True, RuntimeError(f"{outcome[1]!r:.500}: cannot be sent: {error}")))
+                problem = RuntimeError(f"{outcome[1]!r:.500}: cannot be sent: {error}")
+                for note in getattr(outcome[1], "__notes__", ()):
+                    problem.add_note(note)
+                content = ForkingPickler.dumps((True, problem))
             pipe.send_bytes(content)
 
 

@@ -93,7 +93,7 @@ def ms_per_image(fitted: Fitted, images: LabelledImages) -> float:
 
     Args:
         fitted: The trained model.
-        images: The images of a split; at most 16 are used, 8 by a slow network.
+        images: The images of a split; at most 16 are used, 8 for a slow network.
 
     Returns:
         Milliseconds per image.

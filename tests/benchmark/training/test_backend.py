@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import keras
 import numpy as np
@@ -95,3 +97,23 @@ def test_batches_of_another_size_are_not_traced_again(monkeypatch: pytest.Monkey
     for images in (8, 8, 4, 8, 3):
         step(np.zeros((images, 6, 5, 2), np.float32), np.zeros((images, 1), np.float32), None)
     assert len(traced) == 1
+
+
+def test_steps_are_traced_within_their_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = small_network()
+    within, computed = False, []
+
+    @contextmanager
+    def tracing() -> Iterator[None]:
+        nonlocal within
+        within = True
+        yield
+        within = False
+
+    original = model.compute_loss
+    monkeypatch.setattr(model, "compute_loss", lambda *args, **rest: computed.append(within) or original(*args, **rest))
+    step = backend.training_step(model, tracing)
+    for images in (8, 8, 4):
+        step(np.zeros((images, 6, 5, 2), np.float32), np.zeros((images, 1), np.float32), None)
+    assert computed
+    assert all(computed)

@@ -8,5 +8,8 @@ from zoo.config.errors import ConfigError
 
 
 def test_an_error_from_another_process_keeps_its_lines() -> None:
-    error = pickle.loads(pickle.dumps(ConfigError("space a: tuner: unknown", "a file\nwith a line break in its name")))
+    there = ConfigError("space a: tuner: unknown", "a file\nwith a line break in its name")
+    there.add_note("in make_oracle")
+    error = pickle.loads(pickle.dumps(there))
     assert error.lines == ("space a: tuner: unknown", "a file\\nwith a line break in its name")
+    assert error.__notes__ == ["in make_oracle"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -43,6 +44,23 @@ def test_a_second_look_at_a_folder_gives_the_same_without_decoding(
     assert second.problems == first.problems
     assert second.channels == first.channels
     assert second.fingerprint == first.fingerprint
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_scans_are_those_of_their_files_in_order(
+    workers: int, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scanning, "_workers", lambda: workers)
+    root = image_folder(tmp_path / "data", {"A": 20, "B": 23})
+    (root / "A" / "image_007.png").write_bytes(b"bad")
+    (root / "B" / "image_022.png").unlink()
+    files = [*sorted(root.rglob("*.png")), root / "B" / "image_022.png"]
+    scans = scanning.scan(root, files)
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files[:-1]]
+    assert [scanned.digest for scanned in scans] == [*digests, ""]
+    unreadable = {file.name for file, scanned in zip(files, scans, strict=True) if scanned.stored is None}
+    assert unreadable == {"image_007.png", "image_022.png"}
+    assert scanning.scan(root, files[::-1]) == scans[::-1]
 
 
 def test_a_changed_file_is_noticed(tmp_path: Path, cache: Path) -> None:

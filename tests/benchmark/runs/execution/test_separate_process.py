@@ -92,6 +92,44 @@ def test_an_error_has_the_traceback_of_its_process() -> None:
     assert "in mean" in "".join(raised.value.__notes__)
 
 
+def test_what_cannot_be_received_is_an_error_with_its_traceback() -> None:
+    with separate(importlib.import_module, __name__) as its:
+        with pytest.raises(RuntimeError, match=r"two words.*cannot be sent") as raised:
+            its.call("raise_an_error_of_two_arguments")
+        assert "in raise_an_error_of_two_arguments" in "".join(raised.value.__notes__)
+
+
+class OfTwoArguments(Exception):
+    """An error that pickles and cannot be unpickled."""
+
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(f"{one} {two}")
+
+
+def raise_an_error_of_two_arguments() -> None:
+    raise OfTwoArguments("two", "words")
+
+
+def test_an_interrupted_call_leaves_no_answer_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    with separate(list, [1, 2]) as its:
+        with monkeypatch.context() as patch:
+            patch.setattr(its, "_pipe", Interrupted(its._pipe))
+            with pytest.raises(KeyboardInterrupt):
+                its.call("copy")
+        with pytest.raises(ChildProcessError, match="a helper process ended"):
+            its.call("index", 2)
+
+
+class Interrupted:
+    """A pipe at which a Ctrl-C arrives while the answer is awaited."""
+
+    def __init__(self, pipe: Any) -> None:
+        self.send, self.close = pipe.send, pipe.close
+
+    def recv(self) -> None:
+        raise KeyboardInterrupt
+
+
 def test_the_process_ends_when_the_object_is_closed() -> None:
     with separate(importlib.import_module, "os") as its:
         process = its.call("getpid")
