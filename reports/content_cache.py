@@ -7,24 +7,20 @@ import io
 import os
 import pickle
 import platform
-import time
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import psutil
 from pydantic import BaseModel
 
 from zoo.config.atomic import atomic_file
 from zoo.config.cache_dir import cache_dir
 from zoo.config.leftovers import sweep
+from zoo.config.source_code import source_digest
 
-_IMPORTED = time.time()
 _LIBRARIES = ("matplotlib", "numpy", "scipy", "scikit-learn")
 _PACKAGES = ("reports", "benchmark.evidence")
 
@@ -96,36 +92,14 @@ class _Pickler(pickle.Pickler):
 
 
 def _code() -> str | None:
-    """A digest of all that decides a report beside its data: Python, the architecture, libraries and source files.
-
-    It is None if a source file was changed since this process began, or if there are none, as in an archive.
-    """
-    try:
-        sources = _sources()
-        changed = any(max(status.st_mtime, status.st_ctime) > _began() for status in map(os.stat, sources))
-        return None if changed or not sources else _digest(sources)
-    except OSError:  # an update of the installation removes files
-        return None
+    """All that decides a report beside its data: Python, the architecture, libraries and source code."""
+    code = source_digest(_PACKAGES)
+    return None if code is None else "\0".join((*_facts(), code))
 
 
 @cache
-def _sources() -> tuple[Path, ...]:
-    return tuple(path for package in _PACKAGES for path in sorted(Path(str(files(package))).rglob("*.py")))
-
-
-@cache
-def _digest(sources: Iterable[Path]) -> str:
-    facts = (platform.python_version(), platform.machine(), *map(version, _LIBRARIES))
-    digest = hashlib.sha256("\0".join(facts).encode())
-    for path in sources:
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-@cache
-def _began() -> float:
-    """When this process began, or the one from which it was forked with this module."""
-    return min(_IMPORTED, psutil.Process().create_time())
+def _facts() -> tuple[str, ...]:
+    return platform.python_version(), platform.machine(), *map(version, _LIBRARIES)
 
 
 @cache  # once per process: a report adds few files to what is there

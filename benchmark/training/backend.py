@@ -77,7 +77,8 @@ def training_step(
 
     Args:
         model: A compiled model. Its optimiser is built, so that no variable is new to the first step.
-        tracing: Makes the context in which calls of the model are traced.
+        tracing: Makes the context in which calls of the model are traced. Other backends than TensorFlow may trace, or
+            compute directly, in every step, so they enter it each time.
 
     Returns:
         A function of inputs (n, ...), targets (n, k) and weights (n,) or None, which returns the loss and the metrics

@@ -150,6 +150,22 @@ def test_nothing_is_left_of_tasks_whose_runs_are_finished(story: Story) -> None:
     ]  # that of the first start, whose jobs failed
 
 
+def test_a_curve_is_tasks_with_the_bits_of_one_machine(cluster: None, tmp_path: Path) -> None:
+    chosen: dict[str, Any] = {
+        **{"data": write_npz(tmp_path / "tiny.npz"), "protocol": write_protocol(tmp_path / "p.yaml")},
+        **{"sizes": (10, 20, 40), "draws": 1},
+    }
+    on_slurm: dict[str, Any] = {"store": tmp_path / "runs", "engine": "slurm", "engine_options": OPTIONS}
+    events: list[Event] = []
+    there = zoo.curve("pixels-logistic", **chosen, **on_slurm, on_event=events.append)
+    here = zoo.curve("pixels-logistic", **chosen, store=tmp_path / "here", cores=1)
+    assert len([event for event in events if isinstance(event, Submitted)]) == len(chosen["sizes"])
+    assert not there.failed
+    assert [(run.run_id, *_results(run, there.store)) for run in there.runs] == [
+        (run.run_id, *_results(run, here.store)) for run in here.runs
+    ]
+
+
 def test_evaluations_are_tasks_with_the_bits_of_one_machine_and_a_cancelled_one_is_a_row(
     cluster: None, tmp_path: Path
 ) -> None:

@@ -4,8 +4,9 @@
 
 Each study trains a few small models; it is disturbed, its command is run again, and its scores are compared, bit for
 bit, with those of an undisturbed study. The exit code is 1 if a finished run was lost or computed again, a folder was
-damaged, a traceback was printed, results differ, or a loader fails on a hostile file. Full disks need root, who can
-mount file systems. Series that cannot run here are named with the reason.
+damaged, a traceback was printed, results differ, or a loader fails on a hostile file. Full disks and limits of
+memory need root, who can mount file systems and make control groups. Series that cannot run here are named with the
+reason.
 """
 
 from __future__ import annotations
@@ -28,15 +29,17 @@ from tests.faults.clusters import ray_nodes, slurm_tasks, why_no_ray, why_no_slu
 from tests.faults.disk import full, read_only, why_no_mount
 from tests.faults.fuzz.series import fuzz_loaders
 from tests.faults.interrupted import interrupt
+from tests.faults.memory import out_of_memory, why_no_group
+from tests.faults.searches import ray_search, slurm_search
 from tests.faults.study import Tally, undisturbed
 from tests.faults.together import crowd, jumping_clock
 
-SERIES = ("kills", "signals", "disk", "readonly", "together", "clock", "nan", "hang", "slurm", "ray", "fuzz")
+SERIES = ("kills", "signals", "disk", "readonly", "together", "clock", "nan", "hang", "memory", "slurm", "ray", "fuzz")
 _NEEDED = {
     "kills": ("bench", "search", "report", "bank"),
     "signals": ("bench",),
     "disk": ("bench", "bank"),
-    **dict.fromkeys(("slurm", "ray"), ("cluster",)),
+    **dict.fromkeys(("slurm", "ray"), ("cluster", "cluster-search")),
     **dict.fromkeys(("readonly", "together", "clock", "nan", "hang"), ("bench",)),
 }
 """The commands of each series, which are run undisturbed first."""
@@ -56,9 +59,13 @@ def series(asked: argparse.Namespace, folder: Path) -> Iterator[Inject]:
     """
     kills, disks, nodes, others = (4, 2, 1, 1) if asked.quick else (100, 20, 20, 5)
     minutes = asked.minutes or (0.5 if asked.quick else 10.0)
-    names = [command for name in asked.only for command in _NEEDED.get(name, ())]
+    here = [name for name in asked.only if _why_not(name, folder) is None]
+    names = [command for name in here for command in _NEEDED.get(name, ())]
     whole = undisturbed(folder, list(dict.fromkeys(names)))
     for name in asked.only:
+        if name not in here:
+            print(f"{name}: not run: {_why_not(name, folder)}", file=sys.stderr)
+            continue
         match name:
             case "kills":
                 for command, share in (("bench", 0.4), ("search", 0.25), ("bank", 0.2), ("report", 0.15)):
@@ -71,17 +78,19 @@ def series(asked: argparse.Namespace, folder: Path) -> Iterator[Inject]:
                     yield lambda number=number: interrupt(  # type: ignore[misc]
                         "bench", number, others, asked.seed, folder, whole["bench"]
                     )
-            case "disk" if (reason := why_no_mount(folder)) is None:
+            case "disk":
                 yield lambda: full("bench", disks - disks // 2, asked.seed, folder, whole["bench"])
                 yield lambda: full("bank", disks // 2, asked.seed, folder, whole["bank"], cache=True)
-            case "readonly" if (reason := why_no_mount(folder)) is None:
+            case "readonly":
                 yield lambda: read_only("bench", folder, whole["bench"])
-            case "slurm" if (reason := why_no_slurm()) is None:
+            case "slurm":
                 yield lambda: slurm_tasks(nodes, asked.seed, folder, whole["cluster"])
-            case "ray" if (reason := why_no_ray()) is None:
+                yield lambda: slurm_search(asked.seed, folder, whole["cluster-search"])
+            case "ray":
                 yield lambda: ray_nodes(nodes, asked.seed, folder, whole["cluster"])
-            case "disk" | "readonly" | "slurm" | "ray":
-                print(f"{name}: not run: {reason}", file=sys.stderr)
+                yield lambda: ray_search(asked.seed, folder, whole["cluster-search"])
+            case "memory":
+                yield lambda: out_of_memory(others, folder)
             case "fuzz":
                 yield lambda: fuzz_loaders(minutes, asked.seed, folder)
             case "together":
@@ -95,6 +104,14 @@ def series(asked: argparse.Namespace, folder: Path) -> Iterator[Inject]:
                 yield lambda: end_badly(NAN, others, folder, whole["bench"].results)
             case "hang":
                 yield lambda: end_badly(HANGING, others, folder, whole["bench"].results)
+
+
+def _why_not(name: str, folder: Path) -> str | None:
+    """Why a series cannot run here; None if it can."""
+    if name in ("disk", "readonly"):
+        return why_no_mount(folder)
+    needed: dict[str, Callable[[], str | None]] = {"memory": why_no_group, "slurm": why_no_slurm, "ray": why_no_ray}
+    return needed[name]() if name in needed else None
 
 
 def show(tallies: list[Tally], console: Console) -> None:

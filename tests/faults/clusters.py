@@ -19,15 +19,16 @@ import psutil
 
 from benchmark.runs.execution.engines.remote import MODULE
 from benchmark.runs.execution.events import Event, Started
-from tests.faults.study import SEEDS, Study, Tally, Undisturbed
+from tests.faults.study import METHOD, SEEDS, Study, Tally, Undisturbed
 from tests.support.tiny import ROOT, environment
 
 SLURM_CLUSTER = ROOT / "tests" / "engines" / "slurm_cluster"
 SLURM_OPTIONS = ("--engine", "slurm", "--slurm", "partition=main,time=10")
 PATIENCE_S = 900
-_LOOK_S = 0.1
+LOOK_S = 0.1
 _LATEST_S = 8.0
 _NODE_TRIES = 5
+_NODE = {"num_cpus": 1, "object_store_memory": 100 * 1024**2}
 
 
 def why_no_slurm() -> str | None:
@@ -59,7 +60,7 @@ def slurm_tasks(count: int, seed: int, folder: Path, whole: Undisturbed) -> Tall
     tally = Tally("a SLURM task killed")
     chance = random.Random(f"{seed}-slurm")
     studies = 0
-    with _slurm(folder / "slurm") as variables:
+    with on_slurm(folder / "slurm") as variables:
         while tally.faults < count:
             study = Study.create(folder / f"slurm-{studies}", variables)
             studies += 1
@@ -70,8 +71,8 @@ def slurm_tasks(count: int, seed: int, folder: Path, whole: Undisturbed) -> Tall
                 process = study.start("cluster", log, *SLURM_OPTIONS)
                 due: dict[int, float] = {}
                 while process.poll() is None:
-                    time.sleep(_LOOK_S)
-                    for task in _tasks(study.folder):
+                    time.sleep(LOOK_S)
+                    for task in tasks_of(study.folder):
                         moment = due.setdefault(task.pid, time.monotonic() + chance.uniform(0, _LATEST_S))
                         if time.monotonic() >= moment and tally.faults < count:
                             with contextlib.suppress(psutil.NoSuchProcess):
@@ -86,8 +87,12 @@ def slurm_tasks(count: int, seed: int, folder: Path, whole: Undisturbed) -> Tall
     return tally
 
 
-def _tasks(folder: Path) -> list[psutil.Process]:
-    """The processes that compute tasks of a study."""
+def tasks_of(folder: Path) -> list[psutil.Process]:
+    """The processes that compute tasks of a study.
+
+    Args:
+        folder: The folder of the study.
+    """
     tasks = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
@@ -97,14 +102,22 @@ def _tasks(folder: Path) -> list[psutil.Process]:
 
 
 @contextlib.contextmanager
-def _slurm(folder: Path) -> Iterator[dict[str, str]]:
-    """A cluster of two nodes. Yields the variables with which commands reach it."""
+def on_slurm(folder: Path, timeout_s: int = 300) -> Iterator[dict[str, str]]:
+    """A cluster of two nodes.
+
+    Args:
+        folder: Its folder, which does not exist.
+        timeout_s: Seconds after which a node that does not answer counts as down.
+
+    Yields:
+        The variables with which commands reach it.
+    """
     folder.mkdir(parents=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = min(free.getsockname()[1], 65000)
     variables = {"SLURM_CONF": str(folder / "slurm.conf")}
-    env = {**environment(folder / "cache"), **variables, "PORT": str(port)}
+    env = {**environment(folder / "cache"), **variables, "PORT": str(port), "SLURMD_TIMEOUT": str(timeout_s)}
     try:
         subprocess.run([SLURM_CLUSTER, "start", folder], env=env, check=True, stdout=sys.stderr)
         yield variables
@@ -132,23 +145,38 @@ def ray_nodes(count: int, seed: int, folder: Path, whole: Undisturbed) -> Tally:
         before: dict[str, str] = {}
         code = 1
         while code != 0 and tally.faults < count:
-            code, part = _on_ray(study, count - tally.faults, f"{seed}-{studies}-{tally.faults}")
-            tally.faults += part["killed"]
-            tally.printed(part["printed"])
+            code, killed, printed = in_ray_process(
+                study, __name__, count - tally.faults, f"{seed}-{studies}-{tally.faults}"
+            )
+            tally.faults += killed
+            tally.printed(printed)
             if code not in (0, 1):
-                raise RuntimeError(f"the process with the Ray cluster ends with {code}: {part['printed'][-2000:]}")
+                raise RuntimeError(f"the process with the Ray cluster ends with {code}: {printed[-2000:]}")
             before = tally.look(study, before)
         tally.end(study, "cluster", whole.results, before)
     return tally
 
 
-def _on_ray(study: Study, most: int, seed: str) -> tuple[int, dict[str, Any]]:
-    """Run the benchmark once on a cluster, in a process of its own: that of Ray must not be forked."""
-    variables = {**environment(study.cache), "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+def in_ray_process(study: Study, module: str, *words: object) -> tuple[int, int, str]:
+    """Run a module that makes a Ray cluster in the folder of a study. The process of Ray must not be forked.
+
+    Args:
+        study: The study.
+        module: The module, whose last line is the number of nodes that it killed.
+        words: Its arguments.
+
+    Returns:
+        Its exit code, that number, and what it printed.
+    """
+    ours = {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "RAY_USAGE_STATS_ENABLED": "0"}
     log = study.folder / "ray.log"
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(most), seed], cwd=study.folder, env=variables, stdout=file, stderr=file
+            [sys.executable, "-m", module, *map(str, words)],
+            cwd=study.folder,
+            env={**environment(study.cache), **METHOD, **ours},
+            stdout=file,
+            stderr=file,
         )
         try:
             code = process.wait(PATIENCE_S)
@@ -158,22 +186,17 @@ def _on_ray(study: Study, most: int, seed: str) -> tuple[int, dict[str, Any]]:
             process.kill()
     printed = log.read_text(encoding="utf-8", errors="replace")
     last = (printed.splitlines() or [""])[-1]
-    return code, {"killed": int(last) if last.isdecimal() else 0, "printed": printed}
+    return code, int(last) if last.isdecimal() else 0, printed
 
 
 def _bench_on_ray(most: int, seed: str) -> int:
     """Run the benchmark of a study in this folder while its node is killed, and print how often it was."""
     import ray
-    from ray.cluster_utils import Cluster
 
     import zoo
 
     chance = random.Random(seed)
-    small = {"num_cpus": 1, "object_store_memory": 100 * 1024**2}
-    cluster = Cluster()
-    cluster.add_node(**(small | {"num_cpus": 0}), include_dashboard=False)
-    node = _added(cluster, small)
-    ray.init(address=cluster.address, log_to_driver=False)
+    cluster, [node] = ray_cluster(1)
     killed = 0
 
     def kill_node(event: Event) -> None:  # in the main thread, since Ray sets signal handlers for a new node
@@ -182,7 +205,7 @@ def _bench_on_ray(most: int, seed: str) -> int:
             time.sleep(chance.uniform(0, _LATEST_S))
             cluster.remove_node(node, allow_graceful=False)
             killed += 1
-            node = _added(cluster, small)
+            node = added(cluster)
 
     try:
         bench = zoo.bench(
@@ -201,12 +224,31 @@ def _bench_on_ray(most: int, seed: str) -> int:
     return 0 if all(run.status == "ok" for run in bench.runs) else 1
 
 
-def _added(cluster: Any, options: dict[str, Any]) -> Any:
+def ray_cluster(count: int) -> tuple[Any, list[Any]]:
+    """Start a Ray cluster and connect this process with it.
+
+    Args:
+        count: Nodes of one core each that compute; another one has none.
+
+    Returns:
+        The cluster and these nodes.
+    """
+    import ray
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster()
+    cluster.add_node(**(_NODE | {"num_cpus": 0}), include_dashboard=False)
+    nodes = [added(cluster) for _ in range(count)]
+    ray.init(address=cluster.address, log_to_driver=False)
+    return cluster, nodes
+
+
+def added(cluster: Any) -> Any:
     """A new node of a Ray cluster, which gives a node 30 s to start: too little on a busy machine."""
     for _ in range(_NODE_TRIES - 1):
         with contextlib.suppress(Exception):
-            return cluster.add_node(**options)
-    return cluster.add_node(**options)
+            return cluster.add_node(**_NODE)
+    return cluster.add_node(**_NODE)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from tests.faults.warm import Command
 _ROOM = 1024 * 1024
 _LOOK_S = 0.002
 _PATIENCE_S = 600
+_TRIES = 5
+"""Disks that are tried for each that shall be full: what a command needs differs from run to run."""
 
 
 def why_no_mount(folder: Path) -> str | None:
@@ -56,7 +58,7 @@ def full(command: str, count: int, seed: int, folder: Path, whole: Undisturbed, 
     chance = random.Random(f"{seed}-{command}-{place}")
     needed = 0
     attempts = 0
-    while tally.faults < count and attempts < 2 * count:
+    while tally.faults < count and attempts < _TRIES * count:
         attempts += 1
         shrinks = attempts % 2 == 1 or not needed
         study = Study.create(folder / f"{command}-full-{place}-{attempts}")

@@ -39,6 +39,8 @@ CARDS = {
 """The cards of the study: one that trains for a second, one with frozen layers."""
 SEEDS = 4
 """Runs of each card on a cluster."""
+TRIALS = 12
+"""Trials of the search on a cluster."""
 
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "bench": ("bench", "constant", "scratch", "--seeds", "2"),
@@ -47,6 +49,11 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "report": ("report", "--out", "reported"),
     "guest": ("bench", "constant", "guest"),
     "cluster": ("bench", "constant", "pixels-logistic", "--seeds", str(SEEDS), "--cores", "1"),
+    "cluster-search": (
+        *("search", "scratch", "--space", "rates.yaml", "--trials", str(TRIALS), "--out", "searched", "--cores", "1"),
+    ),
+    "constant": ("bench", "constant"),
+    "wide": ("bench", "constant", "wide"),
 }
 """Commands of the study, without the options that all of them share."""
 SHARED = ("--data", "two.npz", "--protocol", "smallest.yaml", "--store", "runs", "--cards", "cards")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,64 +66,14 @@ def test_a_number_that_is_not_one_comes_back() -> None:
     assert math.isnan(computed_once(Doubled, doubled, math.nan).values[0])
 
 
-@pytest.fixture
-def package(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of the only package whose code decides results, written before this process began."""
-    folder = own_cache / "package"
-    folder.mkdir()
-    (folder / "one.py").write_text("1", encoding="utf-8")
-    monkeypatch.setattr(reports.content_cache, "_PACKAGES", ("package",))
-    monkeypatch.setattr(reports.content_cache, "files", lambda name: own_cache / name)
-    monkeypatch.setattr(reports.content_cache, "_began", lambda: time.time() + 60)
-    forget_code()
-    yield folder
-    forget_code()
-
-
-def forget_code() -> None:
-    """What another process would not know."""
-    reports.content_cache._sources.cache_clear()
-    reports.content_cache._digest.cache_clear()
-
-
-def times_computed() -> int:
-    COMPUTED.clear()
-    computed_once(Doubled, doubled, 1.0)
-    return len(COMPUTED)
-
-
-def test_other_code_computes_again(package: Path) -> None:
-    assert (times_computed(), times_computed()) == (1, 0)
-    forget_code()
-    assert times_computed() == 0
-    (package / "one.py").write_text("2", encoding="utf-8")
-    forget_code()
-    assert (times_computed(), times_computed()) == (1, 0)
-    (package / "two.py").write_text("", encoding="utf-8")
-    forget_code()
-    assert (times_computed(), times_computed()) == (1, 0)
-
-
-@pytest.mark.parametrize("old", [False, True], ids=["newer", "with the time of an older file"])
-def test_code_that_changed_since_the_process_began_keeps_nothing(
-    old: bool, package: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+def test_other_code_computes_again_and_code_that_changes_keeps_nothing(
+    own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if old and sys.platform == "win32":
-        pytest.skip("Windows does not record when a file was written with an older time")
-    assert times_computed() == 1
-    monkeypatch.setattr(reports.content_cache, "_began", lambda: time.time() - 60)
-    if old:
-        os.utime(package / "one.py", (0, 0))
-    assert (times_computed(), times_computed()) == (1, 1)
-    assert len(list((own_cache / KIND).iterdir())) == 1
-
-
-def test_code_that_vanishes_keeps_nothing(package: Path) -> None:
-    assert times_computed() == 1
-    (package / "one.py").unlink()
-    assert (times_computed(), times_computed()) == (1, 1)
-    forget_code()
-    assert times_computed() == 1
+    for code in ("one", "another", None, None, "one"):
+        monkeypatch.setattr(reports.content_cache, "source_digest", lambda packages, code=code: code)
+        computed_once(Doubled, doubled, 1.0)
+    assert COMPUTED == [1.0, 1.0, 1.0, 1.0]
+    assert len(list((own_cache / KIND).iterdir())) == 2
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,7 @@ class SearchResults:
         runs = self.bench.runs if self.bench is not None else ()
         return {
             "card": None if self.winner is None else str(self.winner),
+            "trials_at_once": self.trials.at_once,
             "trials": trial_rows(self.trials),
             "bench": [run.model_dump(mode="json") for run in runs],
         }

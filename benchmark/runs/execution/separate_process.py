@@ -80,7 +80,7 @@ class SeparateObject:
 
         Args:
             method: Its name.
-            arguments: Its arguments.
+            arguments: Its arguments. If they cannot be pickled, the process is ended.
 
         Returns:
             The result of the method.

@@ -14,15 +14,12 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import importlib
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -33,6 +30,7 @@ from benchmark.runs.storage.records import MOST_BYTES, SharedParts, read_known
 from zoo.config.atomic import atomic_file
 from zoo.config.cache_dir import cache_dir
 from zoo.config.errors import ConfigError
+from zoo.config.source_code import source_digest
 
 INDEX = ".index.json"
 """The file of a store with its index."""
@@ -221,36 +219,12 @@ def program_digest() -> str | None:
     """SHA-256 of the source that decides whether a record is valid and follows from its scores.
 
     Returns:
-        The digest, of the packages of the program and of those that registered metrics; None if a source is not at
-        hand, as for a metric that was defined in a notebook.
+        The digest, of the packages of the program and of those that registered metrics; None if `source_digest` has
+        none, as for a metric that was defined in a notebook.
     """
     functions = [metric.of_decisions or metric.of_scores for metric in metrics().values()]
     packages = {(getattr(function, "__module__", None) or "").partition(".")[0] for function in functions}
-    return _digest_of_sources(tuple(sorted({*packages - {"benchmark"}, *_PACKAGES})))
-
-
-@cache
-def _digest_of_sources(packages: tuple[str, ...]) -> str | None:
-    digest = hashlib.sha256()
-    try:
-        for package in packages:
-            for path in _sources(package):
-                digest.update(f"{package} {path.name} {path.stat().st_size}\n".encode())
-                digest.update(path.read_bytes())
-    except (OSError, ValueError, ImportError):
-        return None
-    return digest.hexdigest()
-
-
-def _sources(package: str) -> list[Path]:
-    """The source files of a package, or the one of a module. Raises ValueError if there are none."""
-    if package in ("", "__main__"):
-        raise ValueError("its functions are in no file that can be read again")
-    file = (sys.modules.get(package) or importlib.import_module(package)).__file__
-    if file is None:
-        raise ValueError(f"{package} has no file")
-    path = Path(file)
-    return sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
+    return source_digest(tuple(sorted({*packages - {"benchmark"}, *_PACKAGES})))
 
 
 def _facts(path: str) -> list[int] | None:

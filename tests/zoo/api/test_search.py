@@ -59,6 +59,7 @@ def test_trials_winner_and_bench_are_those_of_the_command(zoo: Zoo, tmp_path: Pa
     ours = json.loads(json.dumps(results.to_dict(), default=str))
     assert ours["trials"] == document["trials"]
     assert ours["bench"] == document["bench"]
+    assert ours["trials_at_once"] == document["trials_at_once"] == 1
     assert results.winner is not None
     assert results.winner.read_bytes() == Path(document["card"]).read_bytes()
     assert [path for path in results.paths if not path.is_file()] == []

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,8 @@ from benchmark.runs.execution.limits import Limits
 from benchmark.runs.execution.machine.batch_size_trial import FittingBatchSize, batch_size_of
 from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.store import Store
+from tests.support.memory_group import ENTER, memory_group
 from tests.support.tiny import card, environment, protocol, spec, write_npz, write_protocol
-from zoo.config.cgroups import group_folders
 from zoo.models.card import ModelCard
 
 LIMIT_GIB = 2.4
@@ -63,57 +62,40 @@ def test_the_row_names_a_batch_size_that_needs_about_as_much_as_the_limit_or_les
     assert small.costs.peak_memory_mib < 1.25 * LIMIT_GIB * 1024, (large.error, small.costs)  # about
 
 
-@contextmanager
-def memory_group(limit: int) -> Iterator[Path]:
-    """A control group inside that of this process, whose processes together get `limit` bytes."""
-    folder, is_second = next(group_folders("memory"), (Path("/nowhere"), True))
-    group = folder / f"zoo-test-{os.getpid()}"
-    try:
-        group.mkdir()
-    except OSError as error:
-        pytest.skip(f"no control group can be made here: {error}")
-    try:
+@pytest.fixture
+def group() -> Iterator[Path]:
+    """A control group whose processes together get `LIMIT_GIB`."""
+    with ExitStack() as stack:
         try:
-            (group / ("memory.max" if is_second else "memory.limit_in_bytes")).write_text(str(limit), encoding="ascii")
+            folder = stack.enter_context(memory_group(int(LIMIT_GIB * 1024**3)))
         except OSError as error:
             pytest.skip(f"no control group with a limit of memory can be made here: {error}")
-        yield group
-    finally:
-        with suppress(OSError):
-            group.rmdir()
+        yield folder
 
 
 @pytest.mark.slow
-def test_a_run_that_reaches_the_limit_of_a_control_group_says_what_would_fit(tmp_path: Path) -> None:
+def test_a_run_that_reaches_the_limit_of_a_control_group_says_what_would_fit(tmp_path: Path, group: Path) -> None:
     write_npz(tmp_path / "tiny.npz")
     write_protocol(tmp_path / "p.yaml", image_size=160)
     text = (tmp_path / "p.yaml").read_text(encoding="utf-8").replace("image_size: 32\n", "")
     (tmp_path / "p.yaml").write_text(text, encoding="utf-8")
     (tmp_path / "cards").mkdir()
 
-    def bench(group: Path) -> Run:
-        wide = card("wide", model={"filters": [256]}, epochs=1, batch_size=40)
-        content = wide.model_dump(mode="json", exclude={"name"}, exclude_defaults=True)
-        (tmp_path / "cards" / "wide.yaml").write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML
-        words = ["bench", "wide", "--cards", "cards", "--data", "tiny.npz", "--protocol", "p.yaml"]
-        in_group = ["sh", "-c", 'echo $$ > "$0"/cgroup.procs && exec "$@"', str(group)]
-        done = subprocess.run(
-            [*in_group, sys.executable, "-m", "zoo", *words],
-            cwd=tmp_path,
-            env=environment(tmp_path / "cache"),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode < 2, done.stderr
-        runs, _ = Store(tmp_path / "runs").runs()
-        return runs[0]
-
-    with memory_group(int(LIMIT_GIB * 1024**3)) as group:
-        run = bench(group)
-        assert run.status == "failed"
-        # The command ends a run itself where it sees in time that memory is scarce; else the kernel does.
-        by_either = r"(memory limit of 2\.4 GiB|of 2\.4 GiB were left \(this run alone needs more\) during .*); "
-        assert re.search(f"{by_either}(batch_size \\d+ would fit|not even batch_size 1 fits)", run.error or ""), (
-            run.error
-        )
+    wide = card("wide", model={"filters": [256]}, epochs=1, batch_size=40)
+    content = wide.model_dump(mode="json", exclude={"name"}, exclude_defaults=True)
+    (tmp_path / "cards" / "wide.yaml").write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML
+    words = ["bench", "wide", "--cards", "cards", "--data", "tiny.npz", "--protocol", "p.yaml"]
+    done = subprocess.run(
+        [*ENTER, str(group), sys.executable, "-m", "zoo", *words],
+        cwd=tmp_path,
+        env=environment(tmp_path / "cache"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode < 2, done.stderr
+    [run] = Store(tmp_path / "runs").runs()[0]
+    assert run.status == "failed"
+    # The command ends a run itself where it sees in time that memory is scarce; else the kernel does.
+    by_either = r"(memory limit of 2\.4 GiB|of 2\.4 GiB were left \(this run alone needs more\) during .*); "
+    assert re.search(f"{by_either}(batch_size \\d+ would fit|not even batch_size 1 fits)", run.error or ""), run.error
