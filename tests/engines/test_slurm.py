@@ -153,7 +153,7 @@ def test_nothing_is_left_of_tasks_whose_runs_are_finished(story: Story) -> None:
 def test_a_curve_is_tasks_with_the_bits_of_one_machine(cluster: None, tmp_path: Path) -> None:
     chosen: dict[str, Any] = {
         **{"data": write_npz(tmp_path / "tiny.npz"), "protocol": write_protocol(tmp_path / "p.yaml")},
-        **{"sizes": (10, 20, 40), "draws": 1},
+        **{"sizes": (10, 20, 28), "draws": 1},
     }
     on_slurm: dict[str, Any] = {"store": tmp_path / "runs", "engine": "slurm", "engine_options": OPTIONS}
     events: list[Event] = []
